@@ -67,10 +67,14 @@ def load(folder: Path, rubric: Rubric, scratch: Path, team: str | None = None) -
             "tirets, 40 caractères au plus."
         )
     target = scratch / "copie"
+    target.mkdir(exist_ok=True)
     copy = _Copy()
+    before = {p for p in target.rglob("*") if p.is_file()}
     for source, relative in _walk(folder, copy):
         _copy_file(source, target / relative, relative, copy)
-    target.mkdir(exist_ok=True)
+        before.discard(target / relative)
+    for stale in before:  # of the submission copied here before: folders stay, they are mounted
+        stale.unlink()
     root = _root(target, copy)
     problems = _deliverables(root, rubric, copy)
     answers = _document(root / "reponses.yaml", "answers", problems)
