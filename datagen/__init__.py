@@ -1,0 +1,1 @@
+"""The generators of the course's data sets, and their true answers."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import concurrent.futures as futures
 import json
 import multiprocessing
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
 

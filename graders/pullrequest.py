@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import git
 
@@ -72,7 +73,8 @@ def write_out(root: Path, change: Change, exercise: str, into: Path) -> Path:
         (target.parent / "equipe.yaml").write_bytes(blob.data_stream.read(1 << 20))
     if exercise not in team:
         raise SubmissionError(f"La pull request supprime « {exercise} ».")
-    for item in (team / exercise).traverse():
+    items: Any = (team / exercise).traverse()
+    for item in items:
         kind = item.mode & 0o170000
         if kind in (LINK, SUBMODULE):
             what = "un lien" if kind == LINK else "un sous-module git"

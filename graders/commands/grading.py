@@ -137,7 +137,11 @@ def batch(
     flags += ["--key-file", str(key_file.resolve())] if key_file else []
     console = Console(stderr=True)
     with Progress(
-        "{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+        "{task.description}",
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
     ) as progress:
         bar = progress.add_task("Correction", total=len(todo))
 
@@ -307,7 +311,11 @@ def _table(name: str, criteria: list[str], verdicts: Iterable[Verdict]) -> None:
     for case in verdicts:
         lost = "all" if len(case.lost) == len(criteria) else ", ".join(sorted(case.lost)) or "none"
         table.add_row(
-            case.case, f"{case.score:g}", lost, f"{case.seconds:.0f}", style="red" * bool(case.defects)
+            case.case,
+            f"{case.score:g}",
+            lost,
+            f"{case.seconds:.0f}",
+            style="red" * bool(case.defects),
         )
     Console(width=110).print(table)
 
