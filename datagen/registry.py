@@ -6,7 +6,7 @@ import errno
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -59,6 +59,7 @@ def _completed(folder: Path) -> Iterator[Path]:
         raise DatagenError(
             f"Le dossier {folder} n'est pas vide : supprimez-le, ou choisissez-en un autre (--out)."
         )
+    made = [above for above in folder.parents if not above.exists()]
     partial: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -74,6 +75,9 @@ def _completed(folder: Path) -> Iterator[Path]:
     finally:
         if partial is not None:
             shutil.rmtree(partial, ignore_errors=True)
+        for above in made:
+            with suppress(OSError):  # where all went well they aren't empty, and stay
+                above.rmdir()
 
 
 _DISK_ERRORS = {
