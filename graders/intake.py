@@ -35,9 +35,8 @@ DEPTH_CAP = 16
 NAME_CAP = 200  # bytes
 # Regenerated, rebuilt or private: never needed to grade, often huge.
 LEFT_OUT = frozenset(
-    (".git", ".hg", ".svn", ".venv", "venv", "env", "node_modules", "__pycache__")
-    + (".ipynb_checkpoints", ".pytest_cache", "dbt_packages", "target", "donnees", "resultats")
-    + ("__macosx", ".ds_store", ".idea", ".vscode")
+    """.git .hg .svn .venv venv env node_modules __pycache__ .ipynb_checkpoints .pytest_cache
+    dbt_packages target donnees resultats __macosx .ds_store .idea .vscode""".split()
 )
 COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
