@@ -1,0 +1,1 @@
+"""Click commands, one module per family, loaded only when they are called."""
