@@ -150,12 +150,10 @@ class Opened:
         self._start = file.tell()
         cost, salt = (header.cost, header.salt) if header else (COST, bytes(16))
         self._cipher = derive(password, cost, salt)
-        if header is None or size > MAX_SEALED:
+        if header is None or header.exercise != exercise or size > MAX_SEALED:
             raise refused(exercise)
         self.version = header.version
-        # The name the caller expects, not the one in the file: another exercise's archive fails
-        # to authenticate, exactly as a wrong password does.
-        self._bound = Header(exercise, header.version, cost, salt).encode()
+        self._header = header.encode()
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the content from its start, each piece authenticated; fail on any damage."""
@@ -164,7 +162,7 @@ class Opened:
         while True:
             following = self._file.read(CHUNK + TAG)
             try:
-                yield self._cipher.decrypt(_nonce(count, not following), block, self._bound)
+                yield self._cipher.decrypt(_nonce(count, not following), block, self._header)
             except (InvalidTag, ValueError):
                 raise refused(self._exercise) from None
             if not following:
