@@ -1,1 +1,1 @@
-"""Click commands, one module per family, loaded only when they are called."""
+"""The commands of `bareme`, one module per concern; heavy imports stay inside the functions."""
