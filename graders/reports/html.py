@@ -6,26 +6,28 @@ import base64
 import functools
 import hashlib
 import json
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from graders.model import Report, Result, Status
+from graders.model import Outcome, Report, Result, Status
 from graders.reports import view
 from graders.reports.plot import draw
 from graders.text import number
 
 # Provenance keys that deserve French words; the others are shown as they are.
 KNOWN = {
-    "version": "Version du correcteur",
-    "rubric": "Empreinte du barème",
-    "rubric_version": "Version du barème",
+    "grader": "Version du correcteur",
+    "rubric": "Barème : version et empreinte",
     "seed": "Graine des données",
     "hidden_seed": "Graine des données cachées",
     "images": "Images",
     "runtime": "Exécution",
-    "digest": "Empreinte du rendu",
+    "submission": "Empreinte du rendu",
+    "seconds": "Durée en secondes",
     "date": "Corrigé le",
 }
 
@@ -34,24 +36,24 @@ def render(report: Report) -> str:
     """Return the report as an HTML page in French."""
     report = view.cleaned(report)
     style, policy = _style()
-    return (
-        _environment()
-        .get_template("report.html")
-        .render(
-            report=report,
-            view=view,
-            style=style,
-            policy=policy,
-            again=view.repeats(report),
-            told=[r for r in report.results if _tells(r)],
-            meter=_meter(report),
-            provenance=[(KNOWN.get(k, k), _shown(v)) for k, v in sorted(report.provenance.items())],
-        )
+    again = view.repeats(report)
+    return _template().render(
+        report=report,
+        view=view,
+        style=style,
+        policy=policy,
+        again=again,
+        told=[r for r in report.results if _tells(r, report, again)],
+        meter=_meter(report),
+        provenance=[(KNOWN.get(k, k), _shown(v)) for k, v in sorted(report.provenance.items())],
     )
 
 
-def _tells(result: Result) -> bool:
+def _tells(result: Result, report: Report, again: Collection[str]) -> bool:
+    """Return whether a criterion has more to tell than its line in the table."""
     finding = result.finding
+    if report.outcome is Outcome.REFUSED and result.criterion.id in again:
+        return False  # the motive above says it all
     return result.status is not Status.PASSED or bool(finding.message or finding.plots)
 
 
@@ -74,7 +76,7 @@ def _shown(value: Any) -> str:
 
 
 @functools.cache
-def _environment() -> Environment:
+def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("graders.reports"),
         autoescape=True,
@@ -84,13 +86,13 @@ def _environment() -> Environment:
     )
     environment.filters["number"] = number
     environment.filters["draw"] = draw
-    return environment
+    return environment.get_template("report.html")
 
 
 @functools.cache
 def _style() -> tuple[Markup, str]:
     """Return the style sheet, and the content policy that allows it and nothing else."""
-    source, _, _ = PackageLoader("graders.reports").get_source(_environment(), "report.css")
+    source = (Path(__file__).parent / "templates" / "report.css").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     return Markup(source), policy  # noqa: S704 - our own file, not a student's text

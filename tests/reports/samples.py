@@ -12,8 +12,11 @@ SALES = (81e3, 78e3, 92e3, 99e3, 104e3, 118e3, 142e3, 61e3, 110e3, 121e3, 163e3,
 PRODUCTS = ("Casque audio sans fil Nomade 2", "Clavier", "Écran 27 pouces", "Souris", "Webcam HD")
 
 PROVENANCE = {
-    "version": "0.1.0",
-    "rubric": "9f2c41d07be35a61c8d4f0a2e7b91c3d5a6f8e0b1c2d3e4f5a6b7c8d9e0f1a2b",
+    "grader": "0.1.0",
+    "rubric": "1-9f2c41d07be3",
+    "submission": "c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f60718293a4b5c6d7e8f9fa0b1c2d3e4f5",
+    "date": "2026-11-25T01:40:00+00:00",
+    "seconds": 74.2,
     "seed": 8421337,
     "hidden_seed": 123456789,
     "runtime": "docker",
@@ -21,7 +24,7 @@ PROVENANCE = {
 }
 
 
-def result(
+def result(  # noqa: PLR0917
     name: str,
     title: str,
     status: Status,
@@ -126,17 +129,27 @@ def bad() -> Report:
 
 
 def refused() -> Report:
-    why = "Rien n'a été démarré."
+    why = (
+        "compose.yaml:14: le service « superset » demande privileged: true. "
+        "Retirez cette ligne. [privileged]\n"
+        "compose.yaml:22: le montage /var/run/docker.sock donne le contrôle de la machine. "
+        "Retirez ce volume. [bind-source]"
+    )
     return report(
         Outcome.REFUSED,
-        result("demarre", "La pile démarre", Status.SKIPPED, 0, 8, Finding(0, why), seconds=0),
-        result("ca", "Chiffre d'affaires par mois", Status.SKIPPED, 0, 12, seconds=0),
-        notices=(
-            "compose.yaml:14: le service « superset » demande privileged: true. "
-            "Retirez cette ligne. [privileged]",
-            "compose.yaml:22: le montage /var/run/docker.sock donne le contrôle de la machine. "
-            "Retirez ce volume. [bind-source]",
+        result("rendu", "Rendu complet", Status.PASSED, 1, 1, stage=Stage.STATIC, seconds=0.01),
+        result(
+            "resultats",
+            "Compte rendu rédigé",
+            Status.FAILED,
+            0,
+            3,
+            Finding(0, "resultats.md n'a pas de partie « Anomalies »."),
+            stage=Stage.STATIC,
         ),
+        result("demarre", "La pile démarre", Status.FAILED, 0, 4, Finding(0, why), seconds=0),
+        result("ca", "CA par mois", Status.FAILED, 0, 12, Finding(0, why), seconds=0),
+        notices=("Les captures d'écran ont été trouvées un dossier trop haut.",),
     )
 
 
