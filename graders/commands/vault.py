@@ -30,7 +30,7 @@ _file = click.option(
 @_file
 def unlock(exercise: str, to: Path | None, force: bool, password_file: Path | None) -> None:
     """Déverrouille la correction d'un exercice."""
-    from graders import course, rubric, vault  # noqa: PLC0415 - `bareme --help` stays fast
+    from graders import course, rubric, vault
 
     folder = course.exercise(exercise, course.ROOT)
     archive = _archive(course.ROOT, folder.name)
@@ -48,7 +48,7 @@ def unlock(exercise: str, to: Path | None, force: bool, password_file: Path | No
 @_file
 def seal(folder: Path, exercise: str, password_file: Path | None) -> None:
     """Scelle le dossier DIR dans solutions_encrypted/EX.bareme."""
-    from graders import course, rubric, vault  # noqa: PLC0415
+    from graders import course, rubric, vault
 
     found = course.exercise(exercise, course.ROOT)
     archive = _archive(course.ROOT, found.name)
@@ -70,8 +70,8 @@ def rekey(
     exercises: tuple[str, ...], password_file: Path | None, new_password_file: Path | None
 ) -> None:
     """Change le mot de passe des archives scellées (toutes par défaut)."""
-    from graders import course, vault  # noqa: PLC0415
-    from graders.errors import UsageError  # noqa: PLC0415
+    from graders import course, vault
+    from graders.errors import UsageError
 
     names = [course.exercise(name, course.ROOT).name for name in exercises]
     sealed = sorted((course.ROOT / "solutions_encrypted").glob("*.bareme"))
@@ -100,7 +100,7 @@ def read_password(
 
     The variable is removed from the environment, so that no process started later inherits it.
     """
-    from graders.errors import UsageError  # noqa: PLC0415
+    from graders.errors import UsageError
 
     inherited = os.environ.pop(variable, "")
     if file is not None:
@@ -118,7 +118,7 @@ def read_password(
 
 
 def _first_line(file: Path) -> str:
-    from graders.errors import UsageError  # noqa: PLC0415
+    from graders.errors import UsageError
 
     try:
         with file.open("rb") as stream:
