@@ -154,7 +154,7 @@ class _Reader:
                                 "Gardez un seul document : retirez « --- ».")  # fmt: skip
                 if event.tags:
                     self.refuse("yaml-etiquette", "Les directives %TAG sont refusées.", line)
-            elif isinstance(event, yaml.NodeEvent) or isinstance(event, yaml.CollectionEndEvent):
+            elif isinstance(event, yaml.NodeEvent | yaml.CollectionEndEvent):
                 yield event
 
     def _take(self, event: Any) -> None:
