@@ -69,6 +69,11 @@ def _meter(report: Report) -> list[tuple[str, float, float, float]]:
     return segments
 
 
+def _french(text: str) -> str:
+    """Return text whose quotation marks never stand alone at the end or start of a line."""
+    return text.replace("« ", "«\u00a0").replace(" »", "\u00a0»")
+
+
 def _shown(value: Any) -> str:
     if isinstance(value, str):
         return value
@@ -86,6 +91,7 @@ def _template() -> Template:
     )
     environment.filters["number"] = number
     environment.filters["draw"] = draw
+    environment.filters["french"] = _french
     return environment.get_template("report.html")
 
 
