@@ -1,8 +1,8 @@
 """One submission in, one report out. Read this file first: each step turns a value into the next.
 
-    folder --intake--> Submission --static checks--> Results
-           --policy--> Plan --stack--> Stack --connect--> Context --live checks, drills--> Results
-           --> Report
+folder --intake--> Submission --static checks--> Results
+       --policy--> Plan --stack--> Stack --connect--> Context --live checks, drills--> Results
+       --> Report
 """
 
 from __future__ import annotations
@@ -60,6 +60,9 @@ class Options:
     on_result: Callable[[Result], None] = lambda _: None
 
 
+Start = Callable[[Plan, Work, Options], contextlib.AbstractContextManager[Any]]
+
+
 def choose(wanted: str, suite: Suite[Any], *, trusted: bool) -> str:
     """Return the runtime to use; MachineError says in French what to type where none will do."""
     if wanted in ("auto", "docker"):
@@ -86,31 +89,37 @@ def choose(wanted: str, suite: Suite[Any], *, trusted: bool) -> str:
 
 
 def grade(folder: Path, exercise: str, options: Options) -> Report:
-    """Grade one submission folder. The student's faults end in the report, ours raise or mark it.
+    """Grade one submission folder in a scratch folder of its own.
 
-    The scratch folder and everything started are gone when this returns.
+    The student's faults end in the report, ours raise or mark it. The scratch folder and
+    everything started are gone when this returns.
     """
+    with scratch() as place:
+        return grade_in(place, folder, exercise, options, start)
+
+
+def grade_in(place: Path, folder: Path, exercise: str, options: Options, start: Start) -> Report:
+    """Grade one submission in `place`; `start` gives the stack (the self-test shares one)."""
     suite = tools.suite(exercise)
     rules = rubric.load(course.exercise(exercise))
     started = time.monotonic()
-    with scratch() as place:
-        try:
-            submission = intake.load(folder, rules, place, options.team)
-        except SubmissionError as error:
-            return _refused(folder, suite, rules, error, options)
-        work = prepare(submission, rules, place, options)
-        run = engine.Run(suite, rules)
-        results = _tell(run.run(work, Stage.STATIC), options)
-        refused = False
-        try:
-            plan = vet(work, options.runtime)
-        except PolicyError as error:
-            refused = True
-            results += _tell(run.fail(error, *LIVE), options)
-        else:
-            results += _tell(live(run, work, plan, options), options)
-        results = [_marked(r, options.marks) for r in results]
-        return _report(work, results, options, refused, time.monotonic() - started)
+    try:
+        submission = intake.load(folder, rules, place, options.team)
+    except SubmissionError as error:
+        return _refused(folder, suite, rules, error, options)
+    work = prepare(submission, rules, place, options)
+    run = engine.Run(suite, rules)
+    results = _tell(run.run(work, Stage.STATIC), options)
+    refused = False
+    try:
+        plan = vet(work, options.runtime)
+    except PolicyError as error:
+        refused = True
+        results += _tell(run.fail(error, *LIVE), options)
+    else:
+        results += _tell(live(run, work, plan, options, start), options)
+    results = [_marked(r, options.marks) for r in results]
+    return _report(work, results, options, refused, time.monotonic() - started)
 
 
 def prepare(submission: Submission, rules: Rubric, place: Path, options: Options) -> Work:
@@ -143,7 +152,9 @@ def vet(work: Work, runtime: str) -> Plan:
     return policy.vet(found, document, work, image)
 
 
-def live(run: engine.Run, work: Work, plan: Plan, options: Options) -> Iterator[Result]:
+def live(
+    run: engine.Run, work: Work, plan: Plan, options: Options, start: Start
+) -> Iterator[Result]:
     """Start what the runtime asks for and yield the results of the live checks and drills."""
     if options.runtime == "static":
         yield from run.skip("seuls les fichiers ont été vérifiés", *LIVE)
@@ -152,7 +163,7 @@ def live(run: engine.Run, work: Work, plan: Plan, options: Options) -> Iterator[
         try:
             run.suite.write_data(work.seed, work.data)
             work.results.mkdir(exist_ok=True)
-            started = closing.enter_context(_stack(plan, work, options))
+            started = closing.enter_context(start(plan, work, options))
             context = closing.enter_context(run.suite.connect(work, started, options.say))
         except engine.STUDENTS_FAULT as error:
             yield from run.fail(error, *LIVE)
@@ -165,7 +176,8 @@ def live(run: engine.Run, work: Work, plan: Plan, options: Options) -> Iterator[
 
 
 @contextlib.contextmanager
-def _stack(plan: Plan, work: Work, options: Options) -> Iterator[Any]:
+def start(plan: Plan, work: Work, options: Options) -> Iterator[Any]:
+    """Give the running stack of a plan, or None on the embedded runtime."""
     if options.runtime == "embedded":
         yield None
         return
