@@ -77,6 +77,8 @@ def _french(text: str) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, str):
         return value
+    if isinstance(value, float):
+        return number(value)
     return json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)
 
 
