@@ -66,8 +66,9 @@ def call(
             env={**SAFE_ENV, **(env or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
+            check=False,
             timeout=timeout,
-            preexec_fn=_bound(MEMORY),  # noqa: PLW1509 - setrlimit only, no locks taken
+            preexec_fn=_bound(MEMORY),
         )
     except subprocess.TimeoutExpired as late:
         return Output(None, _text(late.stdout), _text(late.stderr))

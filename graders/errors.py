@@ -38,8 +38,10 @@ class Refusal:
     instead: str = ""
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}: " if self.file and self.line else (
-            f"{self.file}: " if self.file else ""
+        where = (
+            f"{self.file}:{self.line}: "
+            if self.file and self.line
+            else (f"{self.file}: " if self.file else "")
         )
         instead = f" {self.instead}" if self.instead else ""
         return f"{where}{self.message}{instead} [{self.rule}]"
