@@ -376,7 +376,7 @@ def _marks(path: Path | None, team: str, exercise: str) -> Mapping[str, float]:
 
     if path is None:
         return {}
-    data = read_yaml(path.read_bytes(), path.name) or {}
+    data = read_yaml(path.read_bytes(), path.name)
     marks = (data.get(team) or {}).get(exercise) or {}
     if not all(isinstance(v, int | float) for v in marks.values()):
         raise UsageError(f"{path} : {team}, {exercise} : un nombre par critère est attendu.")
