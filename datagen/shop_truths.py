@@ -17,6 +17,7 @@ import pandas as pd
 Kind = Literal["integer", "money", "text", "date", "boolean"]
 Tables = Mapping[str, pd.DataFrame]
 
+RAW_TABLES = ("clients", "produits", "commandes", "details_commandes")
 CANCELLED = "annulee"
 # The seed that the statement asks for: the least spent, in euros, to be in each segment.
 SEGMENTS = (("sans achat", 0.0), ("bronze", 0.01), ("argent", 1_000.0), ("or", 3_000.0))
