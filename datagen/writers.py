@@ -1,0 +1,226 @@
+"""Writers: each takes the chunks of a data set in turn and keeps none of them in memory.
+
+CSV files and SQL scripts are the same bytes everywhere; so is a SQLite file of the same SQLite
+page format. Parquet names its writer's version in its footer, and DuckDB puts a random identifier
+in its header: for these two the contents are guaranteed, not the bytes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Protocol, TypeAlias
+
+import duckdb
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from datagen.table import MONEY, Table, plain
+
+Chunk: TypeAlias = tuple[str, pa.Table]
+Progress: TypeAlias = Callable[[int, int], None]
+
+_SQL = {
+    pa.int64(): "bigint",
+    pa.int32(): "integer",
+    pa.string(): "text",
+    pa.date32(): "date",
+    pa.float64(): "double precision",
+    MONEY: "numeric(12,2)",
+}
+_SQLITE = {
+    pa.int64(): "INTEGER",
+    pa.int32(): "INTEGER",
+    pa.string(): "TEXT",
+    pa.date32(): "TEXT",
+    pa.float64(): "REAL",
+    MONEY: "REAL",
+}
+_DUCKDB: dict[str, str | bool | int | float | list[str]] = {
+    "memory_limit": "200MB",
+    "threads": 1,
+    "preserve_insertion_order": True,
+    "storage_compatibility_version": "v1.1.0",  # any DuckDB that a student has can open it
+}
+
+
+class Writer(Protocol):
+    """Takes chunks of any table, in any order; `close` completes the files."""
+
+    def write(self, table: str, chunk: pa.Table) -> None: ...  # noqa: D102 - see the class
+
+    def close(self) -> None: ...  # noqa: D102 - see the class
+
+
+def pump(
+    chunks: Iterable[Chunk],
+    writers: Sequence[Writer],
+    expected: Mapping[str, int] | None = None,
+    progress: Progress = lambda _done, _total: None,
+) -> None:
+    """Give each chunk to every writer; `expected` rows per table tell how far we are."""
+    expected = expected or {}
+    done, total = 0, sum(expected.values())
+    with ExitStack() as stack:
+        for writer in writers:
+            stack.callback(writer.close)
+        for table, chunk in chunks:
+            for writer in writers:
+                writer.write(table, chunk)
+            if table in expected:
+                done += chunk.num_rows
+                progress(done, total)
+
+
+class Csv:
+    """One CSV file per table: UTF-8, commas, a header, no quotes."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._files: dict[str, IO[bytes]] = {}
+
+    def write(self, table: str, chunk: pa.Table) -> None:
+        """Append the chunk to its table's file."""
+        if table not in self._files:
+            self._files[table] = (self._folder / f"{table}.csv").open("wb")
+            self._files[table].write((",".join(chunk.column_names) + "\n").encode())
+        write_rows(chunk, self._files[table])
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files.values():
+            file.close()
+
+
+class Parquet:
+    """One Parquet file per table, one row group per chunk."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._files: dict[str, pq.ParquetWriter] = {}
+
+    def write(self, table: str, chunk: pa.Table) -> None:
+        """Append the chunk to its table's file."""
+        if table not in self._files:
+            path = self._folder / f"{table}.parquet"
+            self._files[table] = pq.ParquetWriter(path, chunk.schema, store_schema=False)
+        self._files[table].write_table(chunk)
+
+    def close(self) -> None:
+        """Write the footers."""
+        for file in self._files.values():
+            file.close()
+
+
+class Sqlite:
+    """A SQLite database whose keys and foreign keys are declared; money is REAL, a date is text."""
+
+    def __init__(self, path: Path, tables: Sequence[Table]) -> None:
+        self._path = path
+        self._db = sqlite3.connect(path, isolation_level=None)
+        for pragma in ("page_size = 4096", "journal_mode = OFF", "synchronous = OFF"):
+            self._db.execute(f"PRAGMA {pragma}")
+        self._db.execute("BEGIN")
+        for table in tables:
+            self._db.execute(create_table(table, table.name, _SQLITE, keys=True))
+
+    def write(self, table: str, chunk: pa.Table) -> None:
+        """Insert the chunk."""
+        chunk = plain(chunk)
+        dated = [
+            column.cast(pa.string()) if pa.types.is_date(column.type) else column
+            for column in chunk.columns
+        ]
+        marks = ",".join("?" * len(dated))
+        rows = zip(*(column.to_pylist() for column in dated), strict=True)
+        self._db.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608 - our names
+
+    def close(self) -> None:
+        """Commit, and erase from the header which SQLite wrote the file."""
+        if self._db.in_transaction:
+            self._db.execute("COMMIT")
+        self._db.close()
+        with self._path.open("r+b") as file:
+            file.seek(96)  # SQLITE_VERSION_NUMBER of the last writer, which nothing reads
+            file.write(bytes(4))
+
+
+class DuckDB:
+    """A DuckDB database with the tables in one schema, without keys."""
+
+    def __init__(self, path: Path, tables: Sequence[Table], schema: str) -> None:
+        self._schema = schema
+        self._db = duckdb.connect(str(path), config=_DUCKDB)
+        self._db.execute(f"CREATE SCHEMA {schema}")
+        for table in tables:
+            self._db.execute(create_table(table, f"{schema}.{table.name}", _SQL, keys=False))
+
+    def write(self, table: str, chunk: pa.Table) -> None:
+        """Insert the chunk."""
+        self._db.register("chunk", chunk)
+        self._db.execute(f"INSERT INTO {self._schema}.{table} SELECT * FROM chunk")  # noqa: S608 - our names
+        self._db.unregister("chunk")
+
+    def close(self) -> None:
+        """Write the last checkpoint."""
+        self._db.close()
+
+
+class Postgres:
+    """A script for psql that replaces the tables of one schema; COPY reads the script itself."""
+
+    def __init__(self, path: Path, tables: Sequence[Table], schema: str, *, keys: bool) -> None:
+        self._schema = schema
+        self._file = path.open("wb")
+        names = [f"{schema}.{table.name}" for table in tables]
+        self._line("BEGIN;\nSET LOCAL client_encoding = 'UTF8';")
+        self._line("SET LOCAL client_min_messages = warning;")  # no notice that nothing was there
+        self._line(f"CREATE SCHEMA IF NOT EXISTS {schema};")
+        self._line(f"DROP TABLE IF EXISTS {', '.join(names)} CASCADE;")
+        for table, name in zip(tables, names, strict=True):
+            self._line(create_table(table, name, _SQL, keys=keys, schema=schema) + ";")
+
+    def write(self, table: str, chunk: pa.Table) -> None:
+        """Append a COPY of the chunk."""
+        columns = ", ".join(chunk.column_names)
+        self._line(f"COPY {self._schema}.{table} ({columns}) FROM stdin WITH (FORMAT csv);")
+        write_rows(chunk, self._file)
+        self._line("\\.")
+
+    def close(self) -> None:
+        """Commit."""
+        self._line("COMMIT;")
+        self._file.close()
+
+    def _line(self, text: str) -> None:
+        self._file.write(f"{text}\n".encode())
+
+
+def create_table(
+    table: Table, name: str, types: Mapping[pa.DataType, str], *, keys: bool, schema: str = ""
+) -> str:
+    """Return the CREATE TABLE statement, with its keys where asked."""
+    by_name = {f"{schema}.{t}" if schema else t: c for c, t in table.references.items()}
+    parts = [f"{column.name} {types[column.type]}" for column in table.schema]
+    if keys:
+        parts = [f"{part} NOT NULL" for part in parts]
+        parts += [f"PRIMARY KEY ({table.key})"] if table.key else []
+        parts += [
+            f"FOREIGN KEY ({column}) REFERENCES {target} ({column})"
+            for target, column in by_name.items()
+        ]
+    body = ",\n  ".join(parts)
+    return f"CREATE TABLE {name} (\n  {body}\n)"
+
+
+def write_rows(chunk: pa.Table, file: IO[bytes]) -> None:
+    """Append the chunk's rows to an open CSV file, without a header."""
+    # Arrow quotes every name of a header, and with "needed" every text: we write our own header,
+    # and "none" raises if a text ever needs quotes.
+    options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="none")
+    pyarrow.csv.write_csv(chunk, file, options)

@@ -1,0 +1,1 @@
+"""The commands of `bareme`, one module per concern; heavy imports stay inside the functions."""
