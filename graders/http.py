@@ -9,7 +9,6 @@ with the same `request`.
 from __future__ import annotations
 
 import json
-import re
 import time
 import zlib
 from collections.abc import Callable, Mapping
@@ -22,6 +21,7 @@ import tenacity
 from requests.structures import CaseInsensitiveDict
 
 from graders.errors import ApiError, MachineError, OutOfBounds
+from graders.text import one_line
 
 LIMIT = 32 << 20  # bytes of an answer, decompressed
 TIMEOUT = 30.0  # seconds of one exchange, all included
@@ -38,7 +38,6 @@ BROWSER: Mapping[str, str] = {
 }
 _CHUNK = 1 << 16
 _EXCERPT = 300
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e]+")
 _PROXY = {
     "connection_refused": "connexion refusée",
     "connection_timeout": "aucune réponse à la connexion",
@@ -75,7 +74,7 @@ class Answer:
         """Return this answer if its status is one of `statuses` (any 2xx by default)."""
         if self.status in statuses or (not statuses and 200 <= self.status < 300):
             return self
-        excerpt = f" : {cut(self.text)}" if self.body else ""
+        excerpt = f" : {one_line(self.text, _EXCERPT)}" if self.body else ""
         raise ApiError(f"{_place(self.method, self.url)} a répondu {self.status}{excerpt}")
 
     def json(self) -> Any:
@@ -92,7 +91,7 @@ class Answer:
 
     def _bad_json(self, why: str) -> str:
         what = f"{_place(self.method, self.url)} n'a pas répondu du JSON utilisable"
-        return f"{what} ({cut(why, 120)}) : {cut(self.text)}"
+        return f"{what} ({one_line(why, 120)}) : {one_line(self.text, _EXCERPT)}"
 
 
 class Transport(Protocol):
@@ -142,7 +141,7 @@ class Wire:
             if time.monotonic() >= deadline - 0.1:
                 raise late from error
             what = f"{_place(method, url)} n'a pas donné une réponse HTTP entière"
-            raise ApiError(f"{what} ({cut(str(error), 120)}).") from error
+            raise ApiError(f"{what} ({one_line(str(error), 120)}).") from error
 
 
 def _nothing() -> None:
@@ -236,7 +235,9 @@ class Client:
                 return answer
             away = urljoin(url, target)
             if _origin(away) != _origin(url):
-                what = f"{_place(method, url)} renvoie hors du service, vers « {cut(away, 120)} »"
+                what = (
+                    f"{_place(method, url)} renvoie hors du service, vers « {one_line(away, 120)} »"
+                )
                 raise ApiError(f"{what} : cette redirection n'est pas suivie.")
             if answer.status in {301, 302, 303} and method != "HEAD":
                 method = "GET"
@@ -245,16 +246,10 @@ class Client:
         raise ApiError(f"{_place(method, url)} : plus de {REDIRECTS} redirections à la suite.")
 
 
-def cut(text: str, length: int = _EXCERPT) -> str:
-    """Return the beginning of a text on one line, without control characters."""
-    text = " ".join(_CONTROL.sub(" ", text[: 4 * length]).split())
-    return text if len(text) <= length else text[: length - 1] + "…"
-
-
 def _place(method: str, url: str) -> str:
     parts = urlsplit(url)
     query = f"?{parts.query}" if parts.query else ""
-    return f"{parts.hostname} : {method} {cut(parts.path + query, 160)}"
+    return f"{parts.hostname} : {method} {one_line(parts.path + query, 160)}"
 
 
 def _origin(url: str) -> tuple[str, str | None, int]:
@@ -285,7 +280,7 @@ def _body(
     """Read a body within its bounds, decompressing by hand so that a bomb stops at the limit."""
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in {"identity", "", "gzip", "x-gzip", "deflate"}:
-        raise ApiError(f"{place} : compression « {cut(encoding, 40)} » non demandée.")
+        raise ApiError(f"{place} : compression « {one_line(encoding, 40)} » non demandée.")
     inflate = None if encoding in {"identity", ""} else zlib.decompressobj(47)
     large = OutOfBounds(f"{place} a répondu plus de {limit / (1 << 20):g} Mio.")
     parts, size = [], 0

@@ -14,10 +14,10 @@ from typing import Any
 from docker.errors import APIError, NotFound
 
 from graders.errors import MachineError, OutOfBounds
-from graders.http import cut
 from graders.stack import evidence, streams
 from graders.stack.containers import ONE_OFF, SERVICE, Containers
 from graders.stack.streams import Output
+from graders.text import one_line
 
 LIMIT = 8 << 20  # bytes of a command's output
 
@@ -36,7 +36,7 @@ class Command:
     @contextlib.contextmanager
     def bounded(self, there: Containers, kill: Callable[[], None]) -> Iterator[None]:
         """Turn the end of its time or room into OutOfBounds, and kill it."""
-        what = f"{self.service} : « {cut(' '.join(self.argv), 80)} »"
+        what = f"{self.service} : « {one_line(' '.join(self.argv), 80)} »"
         try:
             yield
         except streams.TooLong:

@@ -14,8 +14,9 @@ from typing import Any
 import docker
 from docker.errors import APIError, NotFound
 
+from graders import images
 from graders.errors import MachineError, StackError
-from graders.stack import dress, engine, files
+from graders.stack import engine, files
 from graders.stack.handle import RESULTS, Stack
 
 log = logging.getLogger(__name__)
@@ -130,7 +131,7 @@ def _metered(
 ) -> tuple[int, int]:
     """Measure volumes that only the engine can read, from a container without a network."""
     text = client.containers.run(
-        dress.DOOR_IMAGE,
+        images.catalogue()["door"].tag,
         ["-I", "-c", _METER, str(most)],
         entrypoint="python3",
         user="0:0",

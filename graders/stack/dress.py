@@ -9,7 +9,6 @@ from typing import Any
 from graders.stack import owner
 from graders.stack.firewall import PREFIX
 
-DOOR_IMAGE = "bareme/door:1"
 DOOR_PORT = 3128  # inside the door's container
 DOOR = "bareme-door"
 OUTER = "bareme-door"
@@ -19,7 +18,9 @@ NO_DNS = {"dns": ["127.0.0.1"], "dns_search": ["."], "dns_opt": ["timeout:1", "a
 Document = Mapping[str, Any]
 
 
-def dress(document: Document, labels: Mapping[str, str], token: str, life: float) -> dict[str, Any]:
+def dress(
+    document: Document, labels: Mapping[str, str], door: str, token: str, life: float
+) -> dict[str, Any]:
     """Return the document that is started: the plan's, and nothing of it taken away."""
     project = labels[owner.PROJECT]
     networks = {
@@ -32,7 +33,7 @@ def dress(document: Document, labels: Mapping[str, str], token: str, life: float
     }
     return {
         **document,
-        "services": {**services, DOOR: _door(list(networks), labels, token, life)},
+        "services": {**services, DOOR: _door(door, list(networks), labels, token, life)},
         "networks": {**networks, OUTER: _outer(project, labels)},
         "volumes": {
             name: {**(volume or {}), "labels": {**_labels(volume), **labels}}
@@ -49,10 +50,10 @@ def _labels(thing: Document | None) -> dict[str, str]:
 
 
 def _door(
-    networks: list[str], labels: Mapping[str, str], token: str, life: float
+    image: str, networks: list[str], labels: Mapping[str, str], token: str, life: float
 ) -> dict[str, Any]:
     return {
-        "image": DOOR_IMAGE,
+        "image": image,
         "environment": {"BAREME_TOKEN": token, "BAREME_LIFE": str(life)},
         "networks": [*networks, OUTER],
         "ports": [

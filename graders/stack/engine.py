@@ -12,9 +12,10 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound
 
 from graders.errors import MachineError
-from graders.http import cut
 from graders.stack import owner
+from graders.text import one_line
 
+LINE = 300  # characters of the engine's own words in a message
 FULL = ("no space left on device", "disk quota exceeded")
 
 
@@ -24,7 +25,7 @@ def connect() -> docker.DockerClient:
         client = docker.from_env(timeout=60, max_pool_size=32)
         client.ping()
     except (DockerException, requests.RequestException) as error:
-        raise MachineError(f"Le moteur Docker ne répond pas : {cut(str(error))}") from error
+        raise MachineError(f"Le moteur Docker ne répond pas : {one_line(error, LINE)}") from error
     return client
 
 
@@ -49,18 +50,18 @@ def ours() -> Iterator[None]:
     try:
         yield
     except ImageNotFound as error:
-        raise MachineError(f"L'image manque : {cut(str(error.explanation))}") from error
+        raise MachineError(f"L'image manque : {one_line(error.explanation, LINE)}") from error
     except APIError as error:
         raise machine_error(str(error.explanation or error)) from error
     except (DockerException, requests.RequestException) as error:
-        raise MachineError(f"Le moteur Docker ne répond plus : {cut(str(error))}") from error
+        raise MachineError(f"Le moteur Docker ne répond plus : {one_line(error, LINE)}") from error
 
 
 def machine_error(text: str) -> MachineError:
     """Return the engine's complaint as our error; a full disk is said plainly."""
     if any(mark in text.lower() for mark in FULL):
-        return MachineError(f"Le disque de cette machine est plein : {cut(text)}")
-    return MachineError(f"Le moteur Docker a refusé : {cut(text)}")
+        return MachineError(f"Le disque de cette machine est plein : {one_line(text, LINE)}")
+    return MachineError(f"Le moteur Docker a refusé : {one_line(text, LINE)}")
 
 
 def containers(client: docker.DockerClient, project: str) -> list[Mapping[str, Any]]:

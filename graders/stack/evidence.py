@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from graders.text import clean
+
 LOG = 4000  # characters of a service's last lines in a message
-_ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _CODES = {
     125: "le moteur n'a pas pu la lancer",
     126: "la commande n'est pas exécutable",
@@ -91,8 +90,8 @@ def state(service: str, inspected: Mapping[str, Any], log: str = "") -> ServiceS
 
 
 def plain(text: str, limit: int = LOG) -> str:
-    """Return the end of a log without ANSI sequences, control or direction characters."""
-    text = _CONTROL.sub("", _ANSI.sub("", text.replace("\r\n", "\n")).replace("\r", "\n"))
+    """Return the end of a log without control sequences."""
+    text = clean(text[-2 * limit :], 2 * limit)
     return text if len(text) <= limit else "…" + text[1 - limit :]
 
 

@@ -9,14 +9,14 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import docker
 
-from graders import compose
+from graders import compose, images
 from graders.errors import MachineError, StackError
 from graders.model import Plan, Rubric
 from graders.stack import disk, dress, engine, firewall, owner, ready, sweep, watchdog
@@ -38,7 +38,7 @@ def up(plan: Plan, rubric: Rubric, say: Say) -> Iterator[Stack]:
     what this machine lacks.
     """
     with contextlib.closing(engine.connect()) as client:
-        _prepare(client, plan)
+        door = _prepare(client, plan)
         life = rubric.limits.life
         labels = owner.labels(plan.project, life)
         token = secrets.token_urlsafe(24)
@@ -46,7 +46,7 @@ def up(plan: Plan, rubric: Rubric, say: Say) -> Iterator[Stack]:
         with _folder() as folder, _removed(client, stack, folder) as starting:
             document = folder / "compose.json"
             document.touch(mode=0o600)
-            document.write_text(json.dumps(dress.dress(plan.document, labels, token, life)))
+            document.write_text(json.dumps(dress.dress(plan.document, labels, door, token, life)))
             _build(plan, document, rubric, say)
             future = starting(
                 lambda: _compose(plan, document, rubric.limits.start, "up", "-d", *_UP)
@@ -59,28 +59,32 @@ def up(plan: Plan, rubric: Rubric, say: Say) -> Iterator[Stack]:
 _UP = ("--pull", "never", "--no-build", "--quiet-pull")
 
 
-def _prepare(client: docker.DockerClient, plan: Plan) -> None:
-    """Look, before anything is started, for what would make it fail for a reason of ours."""
+def _prepare(client: docker.DockerClient, plan: Plan) -> str:
+    """Look first for what would make the start fail because of us; return the door's image."""
     if os.getpid() not in _swept:
         _swept.add(os.getpid())
         if counts := sweep.orphans(client):
             log.warning("left by an earlier run, removed: %s", dict(counts))
     if engine.containers(client, plan.project):
         raise MachineError(f"a stack named {plan.project} is already running")
-    images = [dress.DOOR_IMAGE, *_images(plan.document["services"])]
-    for image in dict.fromkeys(images):
-        with engine.ours():
+    door = images.state(client, images.catalogue()["door"])
+    if not door.local or door.stale:
+        raise MachineError("L'image « door » manque ou a changé : `bareme images build door`.")
+    with engine.ours():
+        for image in sorted({s["image"] for s in _services(plan) if "build" not in s}):
             client.images.get(image)
     disk.refuse_if_full(client)
     firewall.ensure()
+    return door.local
 
 
-def _images(services: Mapping[str, Any]) -> list[str]:
-    return [s["image"] for s in services.values() if "build" not in s]
+def _services(plan: Plan) -> Iterable[Mapping[str, Any]]:
+    services: Mapping[str, Any] = plan.document["services"]
+    return services.values()
 
 
 def _build(plan: Plan, document: Path, rubric: Rubric, say: Say) -> None:
-    if not any("build" in service for service in plan.document["services"].values()):
+    if not any("build" in service for service in _services(plan)):
         return
     say("construction des images de la pile")
     output = _compose(plan, document, rubric.limits.start, "build", "-q")

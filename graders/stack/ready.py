@@ -107,12 +107,10 @@ def _holds(stack: Stack, one: _Wait, composed: bool, say: Say) -> bool:
 
 def _enough(stack: Stack, one: _Wait, state: ServiceState) -> bool:
     rule = one.rule
-    if rule.port is None:
-        if state.over:
-            return True  # well, or `_fail_early` had raised
+    if rule.port is None and state.over:
+        return True  # well, or `_fail_early` had raised
+    if rule.port is None or state.status != "running":
         return state.status == "running" and state.health in {"", "healthy"}
-    if state.status != "running":
-        return False
     one.ask = time.monotonic() + rule.interval
     try:
         if rule.path is None:
