@@ -113,9 +113,9 @@ def _complaint(file: ComposeFile, stderr: str, scratch: Path) -> Refusal:
     for path in (str(scratch / "compose" / "compose.json"), str(file.root), str(scratch)):
         text = text.replace(path, "")
     text = "".join(c for c in text if c.isprintable()).removeprefix("validating : ").strip(" :")
-    path = re.search(r"\b(?:services|networks|volumes)\.[\w.-]+", text)
+    named = re.search(r"\b(?:services|networks|volumes)\.[\w.-]+", text)
     quoted = re.search(r'service "([\w.-]+)"', text)
-    where = path[0].split(".") if path else ["services", quoted[1]] if quoted else ["services"]
+    where = named[0].split(".") if named else ["services", quoted[1]] if quoted else ["services"]
     return Refusal("compose-invalide", f"Docker Compose refuse ce fichier : {text[:300]}.",
                    file.name, file.tree.find(*where),
                    "Essayez « docker compose config » chez vous.")  # fmt: skip

@@ -37,8 +37,8 @@ def unlock(exercise: str, to: Path | None, force: bool, password_file: Path | No
     target = to or course.ROOT / "corrections" / folder.name
     vault.check_target(target, force=force)  # before asking for a password in vain
     at_least = rubric.load(folder).version
-    password = read_password(password_file)
-    vault.unlock(archive, folder.name, password, target, force, at_least=at_least)
+    secret = password(password_file)
+    vault.unlock(archive, folder.name, secret, target, force, at_least=at_least)
     click.echo(f"Correction de {folder.name} déverrouillée dans {click.format_filename(target)}")
 
 
@@ -53,8 +53,8 @@ def seal(folder: Path, exercise: str, password_file: Path | None) -> None:
     found = course.exercise(exercise, course.ROOT)
     archive = _archive(course.ROOT, found.name)
     version = rubric.load(found).version
-    password = read_password(password_file, confirm=True)
-    vault.seal(folder, found.name, version, password, archive)
+    secret = password(password_file, confirm=True)
+    vault.seal(folder, found.name, version, secret, archive)
     click.echo(f"Scellé dans {click.format_filename(archive)} (version {version})")
 
 
@@ -78,10 +78,10 @@ def rekey(
     archives = [_archive(course.ROOT, name) for name in dict.fromkeys(names)] or sealed
     if not archives:
         raise UsageError("Aucune archive scellée dans solutions_encrypted/.")
-    old = read_password(password_file)
+    old = password(password_file)
     for archive in archives:  # all of them first: a wrong password changes none
         vault.verify(archive, archive.stem, old)
-    new = read_password(
+    new = password(
         new_password_file, variable=NEW_VARIABLE, prompt="Nouveau mot de passe", confirm=True
     )
     for archive in archives:
@@ -89,7 +89,7 @@ def rekey(
         click.echo(f"Mot de passe changé : {click.format_filename(archive)}")
 
 
-def read_password(
+def password(
     file: Path | None,
     *,
     variable: str = VARIABLE,

@@ -1,8 +1,8 @@
 """From a student's Compose file to a plan that may be started, or the reasons why not.
 
-    find     the file, read within bounds and judged before Compose sees it
-    (compose.resolve: Compose resolves our own rendering of it, with an empty environment)
-    vet      the resolved document against the allow-list and the named rules, then rewritten
+find     the file, read within bounds and judged before Compose sees it
+(compose.resolve: Compose resolves our own rendering of it, with an empty environment)
+vet      the resolved document against the allow-list and the named rules, then rewritten
 """
 
 from __future__ import annotations

@@ -13,7 +13,9 @@ _LINE = re.compile(r"(?:export )?([A-Za-z_][A-Za-z0-9_.-]{0,127}) *= *(.*)")
 _BARE = re.compile(r"[^'\"\\$`]*")
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 # Read by Compose or the docker client itself, so they could change what it opens or talks to.
-_OURS = re.compile(r"(COMPOSE|DOCKER|BUILDKIT|BUILDX|GO|SSL|LD|GIT)[A-Z0-9_]*|PATH|HOME|PWD|.*_PROXY")
+_OURS = re.compile(
+    r"(COMPOSE|DOCKER|BUILDKIT|BUILDX|GO|SSL|LD|GIT)[A-Z0-9_]*|PATH|HOME|PWD|.*_PROXY"
+)
 _INSTEAD = "Écrivez NOM=valeur ; entourez de guillemets simples une valeur qui contient « $ »."
 
 
@@ -61,7 +63,9 @@ def _value(text: str) -> str | None:
         return None
     if quote := text[:1] if text[:1] in ("'", '"') else "":
         inner, found, rest = text[1:].partition(quote)
-        plain = "'" not in inner and "\\" not in inner if quote == "'" else bool(_BARE.fullmatch(inner))
+        plain = (
+            "'" not in inner and "\\" not in inner if quote == "'" else bool(_BARE.fullmatch(inner))
+        )
         closed = found and (not rest.strip() or rest.lstrip().startswith("#"))
         return inner if closed and plain else None
     value = re.split(r"\s#", text, maxsplit=1)[0].strip()

@@ -87,8 +87,18 @@ SERVICE: dict[str, Why] = {
     "mac_address": _NAMES,
     "group_add": Why("groupes", "le service prendrait un groupe de la machine", _REMOVE),
     **dict.fromkeys(
-        "cpu_count cpu_percent cpu_period cpu_quota cpu_rt_period cpu_rt_runtime cpuset "
-        "mem_swappiness oom_kill_disable oom_score_adj".split(),
+        [
+            "cpu_count",
+            "cpu_percent",
+            "cpu_period",
+            "cpu_quota",
+            "cpu_rt_period",
+            "cpu_rt_runtime",
+            "cpuset",
+            "mem_swappiness",
+            "oom_kill_disable",
+            "oom_score_adj",
+        ],
         _RESOURCES,
     ),
 }
@@ -106,11 +116,28 @@ TOP: dict[str, Why] = {
 
 BUILD: dict[str, Why] = {
     key: Why("construction", "la construction sortirait de son cadre isolé", _REMOVE)
-    for key in (
-        "ssh network entitlements privileged secrets additional_contexts cache_from cache_to "
-        "extra_hosts isolation labels no_cache platforms provenance pull sbom shm_size tags "
-        "ulimits dockerfile_inline"
-    ).split()
+    for key in [
+        "ssh",
+        "network",
+        "entitlements",
+        "privileged",
+        "secrets",
+        "additional_contexts",
+        "cache_from",
+        "cache_to",
+        "extra_hosts",
+        "isolation",
+        "labels",
+        "no_cache",
+        "platforms",
+        "provenance",
+        "pull",
+        "sbom",
+        "shm_size",
+        "tags",
+        "ulimits",
+        "dockerfile_inline",
+    ]
 }
 
 VOLUME: dict[str, Why] = {

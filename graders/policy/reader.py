@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -25,12 +25,14 @@ KEY = 256  # characters; a JSON key above 1024 is no longer a YAML key
 Scalar = str | int | float | bool | None
 _PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-_BOOLS = {w: w.lower() == "true" for w in "true True TRUE false False FALSE".split()}
+_BOOLS = {w: w.lower() == "true" for w in ["true", "True", "TRUE", "false", "False", "FALSE"]}
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _OCTAL = re.compile(r"0o?[0-7]{1,12}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,2})?")
 # What a YAML reader may take for a line break or drop, and a terminal for an order.
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,9 @@ class _Reader:
         self.root: Node | None = None
         self.nodes = 0
 
-    def refuse(self, rule: str, message: str, line: int | None = None, instead: str = "") -> None:
+    def refuse(
+        self, rule: str, message: str, line: int | None = None, instead: str = ""
+    ) -> NoReturn:
         raise PolicyError(Refusal(rule, message, self.name, line, instead))
 
     def read(self, data: bytes) -> Node:
@@ -120,12 +124,12 @@ class _Reader:
                 self._take(event)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
+            where = mark.line + 1 if mark else None
             problem = str(getattr(error, "problem", "") or getattr(error, "reason", ""))[:200]
-            self.refuse("yaml-syntaxe", f"YAML illisible : {problem}.", mark and mark.line + 1,
+            self.refuse("yaml-syntaxe", f"YAML illisible : {problem}.", where,
                         "Vérifiez l'indentation, les deux-points et les guillemets.")  # fmt: skip
         if self.root is None:
             self.refuse("yaml-vide", "Le fichier est vide.")
-        assert self.root is not None  # noqa: S101 - refuse() has raised
         return self.root
 
     def _events(self, text: str) -> Iterator[Any]:
@@ -139,9 +143,7 @@ class _Reader:
                                 "Gardez un seul document : retirez « --- ».")  # fmt: skip
                 if event.tags:
                     self.refuse("yaml-etiquette", "Les directives %TAG sont refusées.", line)
-            elif isinstance(event, yaml.NodeEvent):
-                yield event
-            elif isinstance(event, yaml.CollectionEndEvent):
+            elif isinstance(event, yaml.NodeEvent | yaml.CollectionEndEvent):
                 yield event
 
     def _take(self, event: Any) -> None:
@@ -156,10 +158,11 @@ class _Reader:
             self.refuse("yaml-etiquette", f"L'étiquette « {event.tag[:40]} » est refusée.", line,
                         "Écrivez la valeur sans « ! ».")  # fmt: skip
         if isinstance(event, yaml.AliasEvent):
-            if event.anchor not in self.anchors:
-                self.refuse("yaml-alias", f"« *{event.anchor[:40]} » se contient lui-même ou "
+            anchor = event.anchor or ""
+            if anchor not in self.anchors:
+                self.refuse("yaml-alias", f"« *{anchor[:40]} » se contient lui-même ou "
                             "n'est défini nulle part.", line)  # fmt: skip
-            self._add(self.anchors[event.anchor], line, quoted=True)
+            self._add(self.anchors[anchor], line, quoted=True)
         elif isinstance(event, yaml.ScalarEvent):
             quoted = bool(event.style)
             node = Node(self._scalar(event, line), line, weight=1 + len(event.value))
@@ -238,11 +241,11 @@ class _Reader:
         if weight > WEIGHT or nodes > NODES or height > DEPTH:
             self.refuse("yaml-alias", "Les alias, une fois développés, dépassent les bornes.",
                         here.line, "Répétez moins d'alias imbriqués.")  # fmt: skip
-        value = here.entries if here.mapping else here.items
-        node = Node(value, here.line, here.keys, weight, nodes, height)
+        content: dict[str, Node] | list[Node] = here.entries if here.mapping else here.items
+        done = Node(content, here.line, here.keys, weight, nodes, height)
         if here.anchor:
-            self.anchors[here.anchor] = node
-        self._add(node, here.line, quoted=True)
+            self.anchors[here.anchor] = done
+        self._add(done, here.line, quoted=True)
 
 
 def _typed(text: str) -> Scalar:

@@ -81,7 +81,7 @@ def _service(
         "environment": dict(body.get("environment", {})),
         "labels": dict(labels),
         "networks": {NETWORK: {"aliases": _aliases(it)}},
-        "volumes": mounts.rewrite(body.get("volumes", []), work, it.role, memory // 2),
+        "volumes": mounts.rewrite(it.name, body, work, it.role, memory // 2),
         "tmpfs": mounts.tmpfs(body.get("tmpfs", []), memory // 2),
         "cap_drop": ["ALL"],
         "cap_add": sorted(it.role.capabilities),

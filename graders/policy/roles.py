@@ -15,11 +15,17 @@ _HUB = ("docker.io/", "index.docker.io/", "registry-1.docker.io/", "registry.hub
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a service may be granted beyond the common minimum. `memory` is a share in MiB."""
+    """What a service may be granted beyond the common minimum.
+
+    `writable` are container paths: a bind there gets a writable copy of its source. `folders` are
+    names that become writable below every folder that the service binds (dbt's `target`).
+    `memory` is in MiB, for a service whose author gives no limit.
+    """
 
     name: str = ""
     images: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
     build: bool = False
     memory: int | None = None
@@ -30,9 +36,18 @@ PLAIN = Role()
 
 def roles(services: Mapping[str, Any]) -> tuple[Role, ...]:
     """Return the roles of a rubric's `services`, whose shape its JSON Schema has checked."""
-    return tuple(
-        Role(name, **{k: tuple(v) if isinstance(v, list) else v for k, v in grants.items()})
-        for name, grants in services.items()
+    return tuple(_role(name, grants) for name, grants in services.items())
+
+
+def _role(name: str, grants: Mapping[str, Any]) -> Role:
+    return Role(
+        name,
+        images=tuple(grants.get("images", ())),
+        writable=tuple(grants.get("writable", ())),
+        folders=tuple(grants.get("folders", ())),
+        capabilities=tuple(grants.get("capabilities", ())),
+        build=grants.get("build", False),
+        memory=grants.get("memory"),
     )
 
 

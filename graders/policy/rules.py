@@ -16,7 +16,17 @@ from graders.policy.source import ComposeFile
 
 # What Docker grants by default, less what reaches the network card or makes device nodes.
 USUAL = frozenset(
-    "CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE".split()
+    [
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "FOWNER",
+        "FSETID",
+        "KILL",
+        "SETGID",
+        "SETUID",
+        "SETPCAP",
+        "NET_BIND_SERVICE",
+    ]
 )
 _ENVIRONMENT = re.compile(
     r"LD_[A-Z_]+|PYTHON(PATH|HOME|STARTUP|INSPECT|EXECUTABLE|USERBASE)|GIT_[A-Z_]+|BASH_ENV|ENV|"

@@ -14,8 +14,26 @@ from graders.policy.forbidden import BUILD, NETWORK, SERVICE, TOP, UNKNOWN, VOLU
 
 # Resolved before the document is judged: `extends` by Compose, `env_file` by us.
 SOURCE_ONLY = frozenset({"extends", "env_file"})
-_DEVICES = SERVICE["devices"]
-_BIND = Why("montage-type", "cette option de montage agit sur la machine", "Retirez cette ligne.")
+_MOUNT = Why(
+    "montage-type",
+    "ce type ou cette option de montage agit sur la machine",
+    "Montez simplement ./source:/cible ou un volume nommé.",
+)
+_DRIVERS: Mapping[str | int, Why] = {
+    "networks": Why("reseau-pilote", "seul le pilote bridge est permis", "Retirez « driver »."),
+    "volumes": Why("volume-options", "seul le pilote local est permis", "Retirez « driver »."),
+}
+_MANY = Why("forme", "il y en a plus que le cours ne permet", "Réduisez la liste.")
+_SHAPE = Why("forme", "ce nom ou cette valeur n'a pas la forme attendue")
+_VALUE = Why("forme", "la valeur n'est pas de celles que le cours permet")
+_FORMS: Mapping[str, Why] = {
+    "maxItems": _MANY,
+    "maxProperties": _MANY,
+    "maxLength": _MANY,
+    "propertyNames": _SHAPE,
+    "pattern": _SHAPE,
+    "required": Why("forme", "il manque une clé obligatoire"),
+}
 
 
 @functools.cache
@@ -51,34 +69,26 @@ def odd(document: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], Wh
 
 def why(path: tuple[str | int, ...], key: str) -> Why:
     """Return why `key` is refused below `path`."""
-    if len(path) == 0:
-        return TOP.get(key, UNKNOWN)
-    if path[0] == "services" and len(path) == 2:
-        return SERVICE.get(key, UNKNOWN)
-    if path[0] in ("volumes", "networks") and len(path) == 2:
-        return (VOLUME if path[0] == "volumes" else NETWORK).get(key, UNKNOWN)
-    if path[0] == "services" and len(path) > 2:
-        if path[2] == "build":
-            return BUILD.get(key, UNKNOWN)
-        if path[2] == "volumes":
-            return _BIND
-        if path[2] == "deploy" and key in ("devices", "generic_resources"):
-            return _DEVICES
-    return UNKNOWN
+    top, part = (path[0] if path else ""), (path[2] if len(path) > 2 else "")
+    table: Mapping[str, Why] = {}
+    if not path:
+        table = TOP
+    elif part == "build":
+        table = BUILD
+    elif part == "deploy":
+        table = dict.fromkeys(("devices", "generic_resources"), SERVICE["devices"])
+    elif part == "volumes":
+        return _MOUNT
+    elif len(path) == 2:
+        table = {"services": SERVICE, "volumes": VOLUME, "networks": NETWORK}.get(str(top), {})
+    return table.get(key, UNKNOWN)
 
 
 def _form(path: tuple[str | int, ...], error: jsonschema.ValidationError) -> Why:
+    """Return why a value has not the form that the schema gives it."""
     last = path[-1] if path else ""
-    if len(path) == 3 and path[0] == "networks" and last == "driver":
-        return Why("reseau-pilote", "seul le pilote « bridge » est permis", "Retirez « driver ».")
-    if len(path) == 3 and path[0] == "volumes" and last == "driver":
-        return Why("volume-options", "seul le pilote « local » est permis", "Retirez « driver ».")
-    if "volumes" in path and last == "type":
-        return Why("montage-type", "ce type de montage est refusé", "Utilisez bind, volume, tmpfs.")
-    if error.validator in ("maxItems", "maxProperties", "maxLength"):
-        return Why("forme", "il y en a plus que le cours ne permet", "Réduisez la liste.")
-    if error.validator == "propertyNames" or error.validator == "pattern":
-        return Why("forme", "ce nom ou cette valeur n'a pas la forme attendue")
-    if error.validator == "required":
-        return Why("forme", "il manque une clé obligatoire")
-    return Why("forme", "la valeur n'est pas de celles que le cours permet")
+    if last == "driver" and path[0] in _DRIVERS:
+        return _DRIVERS[path[0]]
+    if last == "type" and "volumes" in path:
+        return _MOUNT
+    return _FORMS.get(str(error.validator), _VALUE)

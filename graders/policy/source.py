@@ -20,9 +20,13 @@ from graders.policy.forbidden import Why
 from graders.policy.reader import Node
 
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
-OVERRIDES = tuple(f"{n}.override{e}" for n in ("compose", "docker-compose") for e in (".yaml", ".yml"))
+OVERRIDES = tuple(
+    f"{n}.override{e}" for n in ("compose", "docker-compose") for e in (".yaml", ".yml")
+)
 EXPANSION = 4 << 20  # characters that the variables may add
-_VARIABLE = re.compile(r"\$\$|\$(?:\{([A-Za-z_][A-Za-z0-9_]*)(\}|:?[-+?])|([A-Za-z_][A-Za-z0-9_]*))")
+_VARIABLE = re.compile(
+    r"\$\$|\$(?:\{([A-Za-z_][A-Za-z0-9_]*)(\}|:?[-+?])|([A-Za-z_][A-Za-z0-9_]*))"
+)
 _EXTENDS = Why(
     "extends", "Compose lirait un autre fichier", "Copiez le service ici, ou utilisez une ancre."
 )
@@ -61,10 +65,9 @@ def find(root: Path) -> ComposeFile:
         raise PolicyError(Refusal("forme", "Le fichier n'a pas de « services: ».", name, 1,
                                   "Commencez par « services: » puis un service."))  # fmt: skip
     refusals = list(_keys(file, raw))
-    if refusals:
-        raise PolicyError(*refusals)
     document = _clean(file, raw)
-    if refusals := list(_variables(file, document)):
+    refusals += _variables(file, document)
+    if refusals:
         raise PolicyError(*refusals)
     return ComposeFile(root, name, tree, document, file.variables)
 
