@@ -1,5 +1,5 @@
 """`python -m datagen EX --team SLUG`."""
 
-from datagen.cli import datagen_command
+from datagen.cli import datagen
 
-datagen_command(prog_name="python -m datagen")
+datagen(prog_name="python -m datagen")

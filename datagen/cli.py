@@ -28,7 +28,7 @@ from datagen.errors import DatagenError
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Dossier du cours, qui contient cours.yaml.",
 )
-def datagen_command(
+def datagen(
     *,
     exercise: str,
     slug: str,

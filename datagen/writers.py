@@ -39,6 +39,12 @@ _SQLITE = {
     pa.float64(): "REAL",
     MONEY: "REAL",
 }
+_DUCKDB: dict[str, str | bool | int | float | list[str]] = {
+    "memory_limit": "200MB",
+    "threads": 1,
+    "preserve_insertion_order": True,
+    "storage_compatibility_version": "v1.1.0",  # any DuckDB that a student has can open it
+}
 
 
 class Writer(Protocol):
@@ -149,10 +155,7 @@ class DuckDB:
 
     def __init__(self, path: Path, tables: Sequence[Table], schema: str) -> None:
         self._schema = schema
-        self._db = duckdb.connect(
-            str(path),
-            config={"memory_limit": "200MB", "threads": 1, "preserve_insertion_order": True},
-        )
+        self._db = duckdb.connect(str(path), config=_DUCKDB)
         self._db.execute(f"CREATE SCHEMA {schema}")
         for table in tables:
             self._db.execute(create_table(table, f"{schema}.{table.name}", _SQL, keys=False))
@@ -176,6 +179,7 @@ class Postgres:
         self._file = path.open("wb")
         names = [f"{schema}.{table.name}" for table in tables]
         self._line("BEGIN;\nSET LOCAL client_encoding = 'UTF8';")
+        self._line("SET LOCAL client_min_messages = warning;")  # no notice that nothing was there
         self._line(f"CREATE SCHEMA IF NOT EXISTS {schema};")
         self._line(f"DROP TABLE IF EXISTS {', '.join(names)} CASCADE;")
         for table, name in zip(tables, names, strict=True):
