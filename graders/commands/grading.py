@@ -261,10 +261,11 @@ def selftest(
 
 
 def _open(exercise: str, secret: str, place: Path) -> Path:
-    from graders import course, vault
+    from graders import course, rubric, vault
 
     archive = course.ROOT / "solutions_encrypted" / f"{exercise}.bareme"
-    return vault.unlock(archive, exercise, secret, place / "correction")
+    version = rubric.load(course.exercise(exercise)).version
+    return vault.unlock(archive, exercise, secret, place / "correction", at_least=version)
 
 
 def _selftest(
@@ -360,6 +361,7 @@ def _options(
 
     chosen = pipeline.choose(runtime, tools.suite(exercise), trusted=trust)
     if chosen == "embedded":
+        _no_password_in_sight()
         click.echo(
             "Sans Docker : le code du rendu tourne sur cette machine, sans isolement.", err=True
         )
@@ -371,6 +373,22 @@ def _options(
         marks=_marks(marks, team, exercise),
         say=(lambda _: None) if quiet else lambda text: click.echo(f"  {text}", err=True),
     )
+
+
+def _no_password_in_sight() -> None:
+    """Refuse to run a submission's code here while it could read the corrections' password.
+
+    Removing the variable is not enough: a child of the same user reads /proc/<parent>/environ.
+    """
+    import os
+
+    from graders.commands.vault import VARIABLE
+    from graders.errors import UsageError
+
+    if VARIABLE in os.environ:
+        raise UsageError(
+            f"La variable {VARIABLE} serait lisible par le code du rendu : « unset {VARIABLE} »."
+        )
 
 
 def _marks(path: Path | None, team: str, exercise: str) -> Mapping[str, float]:
