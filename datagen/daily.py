@@ -1,8 +1,8 @@
-"""The daily sales of 06: `raw/ventes_YYYYMMDD.csv`, 14 days, with dirt to clean.
+"""The daily sales files of 06: fourteen days, of which one is corrupt and one is missing.
 
-Every healthy day has blanks, repeated rows and negative quantities. One day is corrupt (noise from
-a third of the file on), another has no file. A hidden day, the one after the fourteen, is dirty in
-ways that the fourteen are not; the same rules clean it.
+Each day has its usual dirt: empty fields, negative quantities, lines written twice in a row. The
+hidden day has dirt of all the kinds that the statement announces and that a team's own days do not
+show: quantities and prices of zero, blank fields, another day's lines, duplicates far apart.
 """
 
 from __future__ import annotations
@@ -10,129 +10,168 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from datagen import catalogue, columns, defects
-from datagen.options import checked_scale
-from datagen.table import MONEY, Column, Stream, Table, build, chunked, money, stream
+from datagen import catalogue, columns
+from datagen.errors import DatagenError
+from datagen.table import stream
 
-FIRST_DAY = dt.date(2025, 3, 3)
+COLUMNS = (
+    "vente_id", "date", "produit", "categorie", "quantite", "prix_unitaire", "client_id",
+)  # fmt: skip
 DAYS = 14
-CHUNK = 100_000
+FOLDER = "raw"
 
-SHOPS = ("Angers", "Béziers", "Évreux", "Nîmes", "Orléans", "Sète")
-_PRODUCTS = catalogue.PRODUCTS[::9]
+_EARLIEST = dt.date(2025, 3, 1)
+_STARTS = 200  # first days that a team may get, from the earliest on
+_SALES = range(110, 170)  # lines of a clean day
+_CLIENTS = 60
+_QUANTITY_SHARES = (50, 25, 15, 7, 3)
+_QUANTITY, _PRICE = COLUMNS.index("quantite"), COLUMNS.index("prix_unitaire")
 
-SCHEMA = pa.schema(
-    {
-        "vente_id": pa.string(),
-        "date": pa.date32(),
-        "magasin": pa.string(),
-        "produit": pa.string(),
-        "client_id": pa.int64(),
-        "quantite": pa.int32(),
-        "prix_unitaire": MONEY,
-    }
-)
+Line = list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A team's fourteen days, of which one is corrupt and one is missing."""
+    """Which days a team has, and which two of them are bad."""
 
-    days: tuple[dt.date, ...]
+    first: dt.date
     corrupt: dt.date
     missing: dt.date
-    hidden: dt.date
+
+    @property
+    def days(self) -> tuple[dt.date, ...]:
+        """Return the fourteen days."""
+        return tuple(self.first + dt.timedelta(days=i) for i in range(DAYS))
 
     @property
     def healthy(self) -> tuple[dt.date, ...]:
-        """The days whose file can be cleaned and loaded."""
+        """Return the days whose file is there and can be read."""
         return tuple(day for day in self.days if day not in (self.corrupt, self.missing))
+
+    def next_day(self, seed: int) -> dt.date:
+        """Return the hidden day: within the ten days that follow the team's last one."""
+        return self.days[-1] + dt.timedelta(days=1 + _draw(seed, "jour cache", 10))
 
 
 def plan(seed: int) -> Plan:
-    """Draw which days of this team are corrupt and missing: neither the first two nor the last."""
-    days = tuple(FIRST_DAY + dt.timedelta(days=i) for i in range(DAYS))
-    able = days[2:-1]
-    order = np.argsort(stream(seed, "jours").words(range(len(able))), kind="stable")
-    return Plan(days, able[order[0]], able[order[1]], days[-1] + dt.timedelta(days=1))
+    """Draw a team's days: the bad ones are neither at the beginning nor at the end."""
+    first = _EARLIEST + dt.timedelta(days=_draw(seed, "debut", _STARTS))
+    corrupt = 3 + _draw(seed, "corrompu", 4)
+    missing = 8 + _draw(seed, "absent", 4)
+    return Plan(first, first + dt.timedelta(days=corrupt), first + dt.timedelta(days=missing))
 
 
-def name(day: dt.date) -> str:
-    """Return the name of the day's file."""
-    return f"ventes_{day:%Y%m%d}.csv"
+def write(seed: int, folder: Path, scale: float = 1.0) -> Plan:
+    """Write the team's files into `folder`/raw and return which days they are of."""
+    if not 0 < scale <= 10_000:
+        raise DatagenError(f"--scale doit être compris entre 0 et 10 000, et non {scale:g}.")
+    planned = plan(seed)
+    for day in planned.days:
+        if day != planned.missing:
+            lines = _usual_dirt(seed, day, _sales(seed, day, scale))
+            cut = _cut(seed, day, lines) if day == planned.corrupt else None
+            _save(path(folder, day), lines, cut)
+    return planned
 
 
-def table(day: dt.date) -> Table:
-    """Return the table that the day's file holds."""
-    return Table(name(day).removesuffix(".csv"), SCHEMA)
+def write_hidden(seed: int, day: dt.date, folder: Path) -> None:
+    """Write the file of a day that no team has seen, with every announced kind of dirt."""
+    lines = _usual_dirt(seed, day, _sales(seed, day, 1.0))
+    _save(path(folder, day), _other_dirt(seed, day, lines))
 
 
-def rows(scale: float) -> int:
-    """Return how many sales a day has, before its repeated rows: 400 at scale 1.0."""
-    return max(200, round(400 * checked_scale(scale)))
+def path(folder: Path, day: dt.date) -> Path:
+    """Return where the file of a day lies below the data folder."""
+    return folder / FOLDER / f"ventes_{day:%Y%m%d}.csv"
 
 
-def chunks(seed: int, day: dt.date, count: int, *, hidden: bool = False) -> Iterator[pa.Table]:
-    """Yield the day's dirty rows; `hidden` plants the dirt that no student has seen."""
-    dirt = _hidden_dirt if hidden else _visible_dirt
-    for run in chunked(count, CHUNK):
-        yield dirt(seed, day, run)
+def _sales(seed: int, day: dt.date, scale: float) -> list[Line]:
+    """Return a day's sales as they should have been written."""
+    name = day.isoformat()
+    count = max(40, round((_SALES[_draw(seed, f"lignes {name}", len(_SALES))]) * scale))
+    rows = range(count)
+    product = stream(seed, "journalier", name, "produit").below(len(catalogue.PRODUCTS), rows)
+    percent = stream(seed, "journalier", name, "prix").below(31, rows) + 85
+    quantity = columns.weighted(
+        stream(seed, "journalier", name, "quantite"), rows, _QUANTITY_SHARES
+    )
+    client = columns.skewed(stream(seed, "journalier", name, "client"), rows, _CLIENTS)
+    lines = []
+    for i in rows:
+        sold = catalogue.PRODUCTS[product[i]]
+        cents = int(sold.cents * percent[i] // 100)
+        lines.append([
+            f"V{day:%Y%m%d}-{i + 1:05}", name, sold.name, sold.category, str(quantity[i] + 1),
+            f"{cents // 100}.{cents % 100:02}", f"C{client[i] + 1:04}",
+        ])  # fmt: skip
+    return lines
 
 
-def corrupted(content: bytes, seed: int) -> bytes:
-    """Return the file with noise from a third of it on: no text in UTF-8, no row."""
-    kept = content[: len(content) // 3]
-    noise = stream(seed, "bruit").words(range(256)).astype("<u8").tobytes()
-    return kept + b"\xff\xfe\x00" + noise
+def _usual_dirt(seed: int, day: dt.date, lines: list[Line]) -> list[Line]:
+    """Spoil some lines with empty fields and negative quantities, and write some twice."""
+    chosen = _places(seed, day, "saletes", len(lines))
+    for _ in range(3 + _draw(seed, f"vides {day}", 3)):
+        lines[next(chosen)][_QUANTITY] = ""
+    for _ in range(2 + _draw(seed, f"prix vides {day}", 3)):
+        lines[next(chosen)][_PRICE] = ""
+    for _ in range(3 + _draw(seed, f"negatives {day}", 3)):
+        line = lines[next(chosen)]
+        line[_QUANTITY] = f"-{line[_QUANTITY]}"
+    twice = {next(chosen) for _ in range(4 + _draw(seed, f"doublons {day}", 3))}
+    return [list(line) for i, line in enumerate(lines) for _ in range(2 if i in twice else 1)]
 
 
-def _columns(day: dt.date) -> dict[str, Column]:
-    def product(stream: Stream, run: range) -> pa.Array:
-        texts = pa.array([product.name for product in _PRODUCTS])
-        return texts.take(pa.array(stream.below(len(_PRODUCTS), run)))
-
-    def price(stream: Stream, run: range) -> pa.Array:
-        cents = np.array([product.cents - 10 for product in _PRODUCTS], dtype=np.int64)
-        # The same words as the product's: a product has one price.
-        at = Stream(stream.seed, (*stream.names[:-1], "produit")).below(len(_PRODUCTS), run)
-        return money(cents[at])
-
-    def number(_: Stream, run: range) -> pa.Array:
-        texts = pa.array(np.arange(run.start + 1, run.stop + 1)).cast(pa.string())
-        padded = pc.utf8_lpad(texts, 5, "0")
-        return pc.binary_join_element_wise(f"V{day:%Y%m%d}", padded, "-")
-
-    return {
-        "vente_id": number,
-        "date": lambda _, run: columns.dates(day, np.zeros(len(run), dtype=np.int64)),
-        "magasin": columns.choice(SHOPS),
-        "produit": product,
-        "client_id": columns.integers(1, 500),
-        "quantite": columns.counts((55, 25, 12, 5, 3)),
-        "prix_unitaire": price,
-    }
+def _other_dirt(seed: int, day: dt.date, lines: list[Line]) -> list[Line]:
+    """Add sales that are wrong in the ways that a team's own days do not show."""
+    before = (day - dt.timedelta(days=1)).isoformat()
+    spoils = (
+        (_QUANTITY, "0"), (_PRICE, "0.00"), (_PRICE, "-12.50"), (COLUMNS.index("client_id"), ""),
+        (COLUMNS.index("produit"), "   "), (COLUMNS.index("date"), before),
+    )  # fmt: skip
+    known = {line[0]: line for line in lines if line[_QUANTITY] not in ("", "0")}
+    models = list(known.values())
+    extra: list[Line] = []
+    chosen = _places(seed, day, "autres", len(models))
+    for kind, (column, value) in enumerate(spoils):
+        for twin in range(2):
+            line = list(models[next(chosen)])
+            line[0] = f"V{day:%Y%m%d}-9{kind}{twin:03}"
+            line[_QUANTITY], line[_PRICE] = "2", line[_PRICE] or "9.90"
+            line[column] = value
+            extra.append(line)
+    far = [list(line) for line in lines[:3]]
+    middle = len(lines) // 2
+    return lines[:middle] + extra + lines[middle:] + far
 
 
-def _visible_dirt(seed: int, day: dt.date, run: range) -> pa.Table:
-    dirty = _columns(day)
-    dirty["client_id"] = defects.nulls(dirty["client_id"], 40)
-    dirty["quantite"] = defects.nulls(defects.negatives(dirty["quantite"], 30), 50)
-    made = build(table(day).name, dirty, run, seed).cast(SCHEMA)
-    return defects.duplicates(made, stream(seed, table(day).name, "doubles", str(run.start)), 25)
+def _cut(seed: int, day: dt.date, lines: list[Line]) -> int:
+    """Spoil numbers and drop fields; return how many characters the last line keeps."""
+    chosen = _places(seed, day, "corruption", len(lines) - 1)
+    for _ in range(4):
+        lines[next(chosen)][_QUANTITY] = "#ERREUR"
+    for _ in range(3):
+        del lines[next(chosen)][_PRICE - 1 :]
+    return 12
 
 
-def _hidden_dirt(seed: int, day: dt.date, run: range) -> pa.Table:
-    """Blanks in other columns, zero quantities, spaces around texts, repeats far from the row."""
-    dirty = _columns(day)
-    dirty["produit"] = defects.nulls(dirty["produit"], 40)
-    dirty["prix_unitaire"] = defects.nulls(dirty["prix_unitaire"], 40)
-    dirty["quantite"] = defects.outliers(defects.negatives(dirty["quantite"], 40), 30, 0)
-    dirty["magasin"] = columns.choice([*SHOPS, *(f"  {shop} " for shop in SHOPS[:2])])
-    made = build(table(day).name, dirty, run, seed).cast(SCHEMA)
-    repeated = defects.struck(stream(seed, table(day).name, "doubles"), run, 20)
-    return pa.concat_tables([made, made.filter(pa.array(repeated))])
+def _save(target: Path, lines: list[Line], cut: int | None = None) -> None:
+    text = [",".join(line) for line in (list(COLUMNS), *lines)]
+    if cut is not None:
+        text[-1] = text[-1][:cut]
+    end = "" if cut is not None else "\n"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("\n".join(text) + end, "utf-8", newline="\n")
+
+
+def _places(seed: int, day: dt.date, name: str, count: int) -> Iterator[int]:
+    """Yield the numbers below `count` in a random order, each once."""
+    words = stream(seed, "journalier", day.isoformat(), name).words(range(count))
+    return iter(np.argsort(words, kind="stable").tolist())
+
+
+def _draw(seed: int, name: str, bound: int) -> int:
+    return int(stream(seed, "journalier", name).below(bound, range(1))[0])

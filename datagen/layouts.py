@@ -71,18 +71,12 @@ def spark(seed: int, folder: Path, options: Options) -> None:
 
 def airflow(seed: int, folder: Path, options: Options) -> None:
     """Write the daily files below `raw/`, or the hidden day alone."""
-    count = daily.rows(_scale_only(options))
-    planned, raw = daily.plan(seed), folder / "raw"
-    days = [planned.hidden] if options.hidden else [d for d in planned.days if d != planned.missing]
-    for done, day in enumerate(days, start=1):
-        table = daily.table(day)
-        with closing(writers.Csv(raw, [table])) as file:
-            for chunk in daily.chunks(seed, day, count, hidden=options.hidden):
-                file.write(table.name, chunk)
-        options.progress(done * count, len(days) * count)
-    if not options.hidden:
-        corrupt = raw / daily.name(planned.corrupt)
-        corrupt.write_bytes(daily.corrupted(corrupt.read_bytes(), seed))
+    scale = _scale_only(options)
+    if options.hidden:
+        daily.write_hidden(seed, daily.plan(seed).next_day(seed), folder)
+    else:
+        daily.write(seed, folder, scale)
+    options.progress(daily.DAYS, daily.DAYS)
 
 
 def _scale_only(options: Options) -> float:

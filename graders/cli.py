@@ -14,7 +14,7 @@ from graders.version import VERSION
 
 OURS = 2  # exit code of a fault of the machine, the harness or the command line
 COMMANDS = {  # name: (module, one line for --help)
-    "datagen": ("datagen.cli:datagen", "Génère les données d'une équipe."),
+    "datagen": ("datagen.cli:datagen_command", "Génère les données d'une équipe."),
     "start": ("graders.commands.work:start", "Copie le dossier de départ d'un exercice."),
     "check": ("graders.commands.grading:check", "Vérifie son propre travail, avec des indices."),
     "grade": ("graders.commands.grading:grade", "Corrige des rendus et écrit les rapports."),

@@ -71,9 +71,7 @@ class Run:
 
     def _skip(self, check: Check[Any], why: str) -> Result:
         finding = Finding(0.0, why[:1].upper() + why[1:] + ".")
-        return Result(
-            self.criteria[check.name], Status.SKIPPED, 0.0, finding, 0.0, check.stage
-        )
+        return Result(self.criteria[check.name], Status.SKIPPED, 0.0, finding, 0.0, check.stage)
 
     def _crash(self, check: Check[Any], error: BaseException, seconds: float) -> Result:
         finding = Finding(
@@ -81,9 +79,7 @@ class Run:
             "Erreur du correcteur ou de la machine : ce critère sera corrigé de nouveau.",
             seen=f"{type(error).__name__}: {error}"[:2000],
         )
-        return Result(
-            self.criteria[check.name], Status.ERROR, 0.0, finding, seconds, check.stage
-        )
+        return Result(self.criteria[check.name], Status.ERROR, 0.0, finding, seconds, check.stage)
 
     def _one(self, check: Check[Any], context: Any) -> Result:
         criterion = self.criteria[check.name]

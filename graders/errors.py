@@ -8,6 +8,7 @@ BaremeError
   x OutOfBounds       the student's: time, size or memory beyond the exercise's limits
   x UsageError        the caller's: an argument names nothing
   x VaultError        wrong password or damaged archive (one message for all)
+  x ReportError       a report's file is not one: too large, invalid, or its points don't add up
   x RubricError       the course author's: rubric, checks or mutants disagree
   x MachineError      the machine's: no engine, no image, disk full; never a zero
 
@@ -38,8 +39,10 @@ class Refusal:
     instead: str = ""
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}: " if self.file and self.line else (
-            f"{self.file}: " if self.file else ""
+        where = (
+            f"{self.file}:{self.line}: "
+            if self.file and self.line
+            else (f"{self.file}: " if self.file else "")
         )
         instead = f" {self.instead}" if self.instead else ""
         return f"{where}{self.message}{instead} [{self.rule}]"
@@ -71,6 +74,10 @@ class UsageError(BaremeError):
 
 class VaultError(BaremeError):
     """A sealed archive cannot be opened: wrong password or damaged file, never said which."""
+
+
+class ReportError(BaremeError):
+    """A report is not one that we write: too large, invalid, or its numbers do not add up."""
 
 
 class RubricError(BaremeError):

@@ -35,8 +35,8 @@ DEPTH_CAP = 16
 NAME_CAP = 200  # bytes
 # Regenerated, rebuilt or private: never needed to grade, often huge.
 LEFT_OUT = frozenset(
-    ".git .hg .svn .venv venv env node_modules __pycache__ .ipynb_checkpoints .pytest_cache "
-    "dbt_packages target donnees resultats __macosx .ds_store .idea .vscode".split()
+    """.git .hg .svn .venv venv env node_modules __pycache__ .ipynb_checkpoints .pytest_cache
+    dbt_packages target donnees resultats __macosx .ds_store .idea .vscode""".split()  # noqa: SIM905
 )
 COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -219,7 +219,7 @@ def _document(path: Path, schema: str, problems: dict[str, str]) -> Mapping[str,
     if not path.is_file():
         return {}
     try:
-        data = read_yaml(path.read_bytes(), path.name) or {}
+        data = read_yaml(path.read_bytes(), path.name)
         _validate(data, schema, path.name)
     except SubmissionError as error:
         problems[path.name] = str(error)

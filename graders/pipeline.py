@@ -1,8 +1,8 @@
 """One submission in, one report out. Read this file first: each step turns a value into the next.
 
-    folder --intake--> Submission --static checks--> Results
-           --policy--> Plan --stack--> Stack --connect--> Context --live checks, drills--> Results
-           --> Report
+folder --intake--> Submission --static checks--> Results
+       --policy--> Plan --stack--> Stack --connect--> Context --live checks, drills--> Results
+       --> Report
 """
 
 from __future__ import annotations

@@ -27,16 +27,25 @@ def load(folder: Path) -> Rubric:
         raise RubricError(f"{path}: {error}") from error
     except jsonschema.ValidationError as error:
         raise RubricError(f"{path}: {error.json_path}: {error.message}") from error
-    criteria = tuple(Criterion(**row) for row in data.pop("criteria"))
+    criteria = tuple(Criterion(**row) for row in data["criteria"])
     if len({c.id for c in criteria}) < len(criteria):
         raise RubricError(f"{path}: two criteria share an id")
     rubric = Rubric(
         criteria=criteria,
         digest=hashlib.sha256(raw).hexdigest(),
         folder=folder,
-        ready=tuple(Ready(**row) for row in data.pop("ready", [])),
-        limits=Limits(**data.pop("limits", {})),
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()},
+        ready=tuple(Ready(**row) for row in data.get("ready", [])),
+        limits=Limits(**data.get("limits", {})),
+        exercise=data["exercise"],
+        version=data["version"],
+        title=data["title"],
+        deliverables=tuple(data.get("deliverables", [])),
+        images=data["images"],
+        services=data["services"],
+        answers=data.get("answers", {}),
+        report_headings=tuple(data.get("report_headings", [])),
+        report_words=data.get("report_words", 0),
+        options=data.get("options", {}),
     )
     if rubric.out_of != TOTAL:
         raise RubricError(f"{path}: the points add up to {rubric.out_of:g}, not {TOTAL:g}")

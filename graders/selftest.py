@@ -7,12 +7,12 @@ files of the next case are put in the place of the last one's), and static mutan
 
 from __future__ import annotations
 
-import concurrent.futures as futures
 import contextlib
 import json
 import multiprocessing
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

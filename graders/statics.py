@@ -90,7 +90,9 @@ def written(path: Path, headings: Collection[str], words: int) -> Finding:
     present = {fold(m["hash"] or m["bold"]) for line in lines if (m := _HEADING.match(line))}
     missing = [h for h in headings if not any(fold(h) in p for p in present)]
     length = sum(len(_WORD.findall(line)) for line in lines if not _HEADING.match(line))
-    ratio = 0.5 * (1 - len(missing) / max(1, len(headings))) + 0.5 * min(1.0, length / max(1, words))
+    ratio = 0.5 * (1 - len(missing) / max(1, len(headings))) + 0.5 * min(
+        1.0, length / max(1, words)
+    )
     if length == 0:
         ratio = 0.0
     complaints = [f"titre(s) manquant(s) : {', '.join(missing)}"] if missing else []

@@ -10,26 +10,16 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from graders.model import Finding, Stage, Work
 
-
 C = TypeVar("C")
 Say = Callable[[str], None]  # progress, one short French sentence
-
-
-class Output(Protocol):
-    """What a command in a service gave back."""
-
-    @property
-    def code(self) -> int: ...
-    @property
-    def stdout(self) -> str: ...
-    @property
-    def stderr(self) -> str: ...
 
 
 class Connect(Protocol[C]):
     """Open a session on the running tool; `stack` is None on the embedded runtime."""
 
-    def __call__(self, work: Work, stack: Any, say: Say) -> AbstractContextManager[C]: ...
+    def __call__(self, work: Work, stack: Any, say: Say) -> AbstractContextManager[C]:
+        """Give the context that live checks and drills receive."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

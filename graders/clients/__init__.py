@@ -1,0 +1,1 @@
+"""Thin clients of the tools: the few endpoints that the graders read."""

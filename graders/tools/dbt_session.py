@@ -1,0 +1,218 @@
+"""A session on a running dbt: builds the team's data, then the hidden data, then the faults."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import pandas as pd
+
+from datagen import shop, shop_truths
+from datagen.shop_truths import MODELS
+from graders.clients.dbt import Answer, Dbt, Manifest, read_json
+from graders.errors import ApiError, OutOfBounds
+from graders.model import Work
+from graders.statics import fold
+from graders.suite import Say
+from graders.tools import dbt_faults
+from graders.tools.dbt_faults import Fault
+from graders.tools.dbt_rows import Difference, compare
+from graders.tools.dbt_warehouse import RAW, Relation, Warehouse
+
+BUILD_LIMIT = 45.0  # seconds of one `dbt build`, a few times what a slow machine needs
+FAULT_LIMIT = 30.0
+_HARD_CODED = re.compile(rf"\b{RAW}\s*[.\"]", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4)
+def tables(seed: int) -> Mapping[str, pd.DataFrame]:
+    """Return the raw tables of a seed."""
+    return shop.build(seed)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a build of one set of data gave: dbt's answer, and what is wrong with each model.
+
+    `stuck` names the nodes that were left out of a second build because they did not end.
+    """
+
+    answer: Answer
+    stuck: tuple[str, ...]
+    differences: Mapping[str, Difference | None]
+    columns: Mapping[str, tuple[str, ...]]
+    docs: Answer | None = None
+
+    @property
+    def right(self) -> set[str]:
+        """Return the models whose rows are the expected ones."""
+        return {name for name, difference in self.differences.items() if difference is None}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What happened under one fault: the tests that failed."""
+
+    fault: Fault
+    tests: tuple[str, ...]
+
+
+class Session:
+    """Everything the live checks and drills ask of one submission; each thing is done once."""
+
+    def __init__(
+        self, work: Work, dbt: Dbt, warehouse: Warehouse, manifest: Manifest, say: Say
+    ) -> None:
+        self.work = work
+        self.dbt = dbt
+        self.warehouse = warehouse
+        self.manifest = manifest
+        self.say = say
+        self.pool = ThreadPoolExecutor(warehouse.lanes)
+        self._ahead: Future[State] | None = None
+
+    def close(self) -> None:
+        """Let no thread outlive the session."""
+        self.pool.shutdown(cancel_futures=True)
+
+    @cached_property
+    def models(self) -> dict[str, Mapping[str, object]]:
+        """Return the project's models by folded name."""
+        return {fold(name): node for name, node in self.manifest.models.items()}
+
+    @cached_property
+    def team(self) -> State:
+        """Build the team's own data, docs included; the hidden data too where a lane is free."""
+        if self.warehouse.lanes > 1:
+            self._ahead = self.pool.submit(self._examine, 1, self.work.hidden)
+        self.say("dbt construit les modèles sur les données de l'équipe")
+        return self._examine(0, self.work.data, docs=True)
+
+    @cached_property
+    def hidden(self) -> State:
+        """Build the hidden data, and save that state for the faults."""
+        if self._ahead is not None:
+            return self._ahead.result()
+        self.say("dbt construit les modèles sur des données cachées")
+        lane = self.warehouse.lanes - 1
+        return self._examine(lane, self.work.hidden)
+
+    @cached_property
+    def trials(self) -> tuple[Trial, ...]:
+        """Inject the control and the ten faults into the hidden data, each on its own."""
+        control, faults = dbt_faults.draw(
+            tables(self.work.hidden_seed), self.work.hidden_seed, dt.datetime.now(dt.UTC).date()
+        )
+        stuck = self.hidden.stuck
+        todo = [control, *faults]
+        self.say("dix sortes de mauvaises lignes sont injectées, une à une")
+        lanes = range(self.warehouse.lanes)
+        parts = [self.pool.submit(self._lane, n, todo[n :: len(lanes)], stuck) for n in lanes]
+        found = {t.fault.label: t for part in parts for t in part.result()}
+        return tuple(found[fault.label] for fault in todo)
+
+    def _examine(self, lane: int, data: Path, *, docs: bool = False) -> State:
+        """Load, build and compare one set of data."""
+        self.warehouse.load(lane, data)
+        answer, stuck = self._build(lane)
+        documented = None
+        if docs:
+            args = ["docs", "generate", "--no-compile"]
+            env = self.warehouse.env(lane)
+            documented = self.dbt.run(args, lane=lane, limit=BUILD_LIMIT, env=env)
+        seed = self.work.seed if docs else self.work.hidden_seed
+        wanted = shop_truths.models(tables(seed))
+        if not docs:
+            self.warehouse.save(lane)
+        differences: dict[str, Difference | None] = {}
+        columns: dict[str, tuple[str, ...]] = {}
+        for name, model in MODELS.items():
+            try:
+                seen = self._rows(lane, name, 2 * len(wanted[name]) + 100, answer)
+            except (ApiError, OutOfBounds) as error:
+                differences[name] = Difference(str(error))
+            else:
+                columns[name] = tuple(map(str, seen.columns))
+                differences[name] = compare(model, seen, wanted[name])
+        return State(answer, stuck, differences, columns, documented)
+
+    def _build(self, lane: int) -> tuple[Answer, tuple[str, ...]]:
+        """Build all; where a node does not end, build the others without it."""
+        env = self.warehouse.env(lane)
+        answer = self.dbt.run(["build", "--no-write-json"], lane=lane, limit=BUILD_LIMIT, env=env)
+        if not answer.late or not answer.running:
+            return answer, ()
+        stuck = tuple(node.split(".")[2] for node in answer.running)
+        args = ["build", "--no-write-json", *_without(stuck)]
+        again = self.dbt.run(args, lane=lane, limit=BUILD_LIMIT, env=env)
+        return again, stuck
+
+    def _rows(self, lane: int, name: str, limit: int, answer: Answer) -> pd.DataFrame:
+        node = self.models.get(name)
+        if node is None:
+            raise ApiError("ce modèle n'est pas dans le projet")
+        for row in answer.rows:
+            if row.id == node["unique_id"] and row.status != "success":
+                raise ApiError(f"dbt ne l'a pas construit ({row.status})")
+        relation = Relation(str(node["database"]), str(node["schema"]), str(node["alias"]))
+        return self.warehouse.rows(lane, relation, limit)
+
+    def _lane(self, lane: int, faults: Sequence[Fault], stuck: Sequence[str]) -> list[Trial]:
+        return [self._trial(lane, fault, stuck) for fault in faults]
+
+    def _trial(self, lane: int, fault: Fault, stuck: Sequence[str]) -> Trial:
+        """Start from the clean build, inject the fault, build what descends from it."""
+        self.warehouse.restore(lane)
+        self.warehouse.execute(lane, fault.statements)
+        args = ["build", "--no-write-json", *self._descendants(fault.tables), *_without(stuck)]
+        answer = self.dbt.run(args, lane=lane, limit=FAULT_LIMIT, env=self.warehouse.env(lane))
+        return Trial(fault, tuple(row.name for row in answer.failures(tests=True)))
+
+    def _descendants(self, names: Sequence[str]) -> list[str]:
+        """Return dbt's selection of all that reads these raw tables; nothing where unsure."""
+        sources = self.manifest.sources(RAW)
+        nodes = self.manifest.nodes("model", "test", "snapshot")
+        if not set(shop_truths.RAW_TABLES) <= sources.keys() or any(map(hard_coded, nodes)):
+            return []
+        chosen = [sources[name].split(".", 2)[2] for name in names]
+        return ["--select", *(f"source:{name}+" for name in chosen)]
+
+
+def hard_coded(node: Mapping[str, object]) -> bool:
+    """Say whether a node names the raw schema in its SQL instead of calling source()."""
+    return bool(_HARD_CODED.search(str(node.get("raw_code", ""))))
+
+
+def _without(stuck: Sequence[str]) -> list[str]:
+    return ["--exclude", *(f"{name}+" for name in stuck)] if stuck else []
+
+
+def open_session(work: Work, dbt: Dbt, warehouse: Warehouse, limit: float, say: Say) -> Session:
+    """Wait until the project is parsed; ApiError or OutOfBounds says why it is not."""
+    say("dbt lit le projet")
+    answer = dbt.parsed(limit)
+    if answer.late:
+        raise OutOfBounds(f"dbt n'a pas fini de lire le projet en {limit:.0f} s.")
+    if not answer.success:
+        raise ApiError(f"dbt ne peut pas lire le projet. {readable(answer.error)}")
+    manifest = Manifest(read_json(dbt.exchange / "parse" / "manifest.json"))
+    return Session(work, dbt, warehouse, manifest, say)
+
+
+_WHERE = re.compile(r"\(?(?P<file>[\w./ -]+\.(?:sql|ya?ml|csv|md))\)?")
+_LINE = re.compile(r"\bline (?P<line>\d+)\b", re.IGNORECASE)
+
+
+def readable(message: str) -> str:
+    """Return dbt's or the database's message in one line, the file and line it names first."""
+    text = " ".join(message.split())
+    where, line = _WHERE.search(text), _LINE.search(text)
+    place = where["file"].strip() if where else ""
+    if line:
+        place += f"{', ' if place else ''}ligne {line['line']}"
+    return f"{place} : « {text[:500]} »" if place else f"« {text[:500]} »"

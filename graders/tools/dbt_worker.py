@@ -1,0 +1,234 @@
+"""Serve dbt commands from one warm process. Stands alone: the stdlib and dbt, nothing of ours.
+
+It runs beside the student's project, on the host or in their dbt service, so that dbt is imported
+and the project parsed once and not once per command. It is told everything by files, and answers
+with files, in an exchange folder:
+
+    job.json            how to start: arguments common to all commands, limits, lanes
+    parse/result.json   how parsing ended; the artefacts of dbt lie beside it
+    NNN.json            a command: arguments, environment, lane, time limit
+    NNN/result.json     how it ended, one row per node; NNN/running.txt, what it began and ended
+    stop                ends it all
+
+A lane is a forked child that runs its commands one after the other; a command that outlives its
+limit costs its lane, which is forked again. Where `watch` is set, the end of stdin ends everything.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+import traceback
+import types
+from pathlib import Path
+from typing import Any
+
+PAUSE = 0.01  # seconds between two looks at the exchange folder
+
+
+def write(path: Path, value: Any) -> None:
+    """Write JSON so that a reader sees all of it or nothing."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(value), "utf-8")
+    part.replace(path)
+
+
+def bound(limits: dict[str, int]) -> None:
+    """Apply limits of the process, inherited by every lane."""
+    for name, value in limits.items():
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name.upper()}"), (value, value))
+
+
+def end_with_stdin() -> None:
+    """Kill the whole process group once the grader's end of the pipe is closed."""
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def guard_duckdb(folders: list[str]) -> None:
+    """Offer dbt-duckdb a plugin, `bareme_guard`, that closes the host's files to SQL."""
+    from dbt.adapters.duckdb.plugins import BasePlugin  # noqa: PLC0415 - only on DuckDB
+
+    class Plugin(BasePlugin):  # type: ignore[misc]
+        def configure_connection(self, conn: Any) -> None:
+            quoted = ", ".join("'" + f.replace("'", "''") + "'" for f in folders)
+            conn.execute(f"SET allowed_directories = [{quoted}]")
+            for name, value in (("enable_external_access", False), ("lock_configuration", True)):
+                conn.execute(f"SET {name} = {value}")
+
+    module = types.ModuleType("bareme_guard")
+    module.Plugin = Plugin  # type: ignore[attr-defined]
+    sys.modules["bareme_guard"] = module
+
+
+def rows(result: Any) -> list[dict[str, Any]]:
+    """Return what dbt says of each node that it ran, the statuses as plain text."""
+    found = []
+    for one in getattr(result, "results", None) or []:
+        node = getattr(one, "node", None)
+        if node is not None and hasattr(one, "status"):
+            found.append(
+                {
+                    "id": node.unique_id,
+                    "status": str(one.status),
+                    "message": str(one.message or "")[:4000],
+                    "failures": one.failures,
+                }
+            )
+    return found
+
+
+class Runner:
+    """One warm dbt: parses once, then runs commands on the same manifest."""
+
+    def __init__(self, job: dict[str, Any], exchange: Path) -> None:
+        self.job = job
+        self.exchange = exchange
+        self.manifest: Any = None
+
+    def run(self, name: str, args: list[str]) -> tuple[Any, dict[str, Any]]:
+        """Run one command, note what begins and ends, and return dbt's result and ours."""
+        from dbt.cli.main import dbtRunner  # noqa: PLC0415 - imported under the limits
+
+        folder = self.exchange / name
+        folder.mkdir(exist_ok=True)
+        with (folder / "running.txt").open("a", encoding="utf-8", buffering=1) as notes:
+
+            def note(event: Any) -> None:
+                kind = {"NodeStart": "+", "NodeFinished": "-"}.get(event.info.name)
+                if kind:
+                    notes.write(f"{kind}{event.data.node_info.unique_id}\n")
+
+            runner = dbtRunner(manifest=self.manifest, callbacks=[note])
+            target = ["--target-path", str(folder), "--log-path", str(folder)]
+            started = time.monotonic()
+            done = runner.invoke([*self.job["flags"], *args, *self.job["options"], *target])
+        error = "" if done.exception is None else str(done.exception) or repr(done.exception)
+        return done.result, {
+            "success": bool(done.success),
+            "error": error[:8000],
+            "rows": rows(done.result),
+            "seconds": time.monotonic() - started,
+        }
+
+    def parse(self, limit: int, *, packages: bool) -> bool:
+        """Install local packages, parse the project; every lane inherits the manifest."""
+
+        def late(*_: object) -> None:
+            write(self.exchange / "parse" / "result.json", {"late": True})
+            os._exit(1)
+
+        signal.signal(signal.SIGALRM, late)
+        signal.alarm(limit)
+        answer = self.run("parse", ["deps"])[1] if packages else {"success": True}
+        if answer["success"]:
+            self.manifest, answer = self.run("parse", ["parse"])
+        signal.alarm(0)
+        write(self.exchange / "parse" / "result.json", answer)
+        return bool(answer["success"])
+
+
+class Lane:
+    """A forked child that runs one command at a time, and is killed when one is late."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
+        self.name = ""
+        self.deadline = 0.0
+        self.fork()
+
+    def fork(self) -> None:
+        """Start the child; it reads names of commands from a pipe."""
+        reader, self.pipe = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(self.pipe)
+            self.serve(reader)
+        os.close(reader)
+
+    def serve(self, reader: int) -> None:
+        """Run commands until the pipe closes. Never returns: this is the child."""
+        try:
+            with os.fdopen(reader, encoding="utf-8") as names:
+                for line in names:
+                    self.command(line.strip())
+        except BaseException:
+            traceback.print_exc()
+            os._exit(70)
+        os._exit(0)
+
+    def command(self, name: str) -> None:
+        """Run one command and answer."""
+        exchange = self.runner.exchange
+        command = json.loads((exchange / f"{name}.json").read_text("utf-8"))
+        os.environ.update(command.get("env", {}))
+        _, answer = self.runner.run(name, command["args"])
+        if manager := sys.modules.get("dbt.adapters.duckdb.connections"):
+            # The database file is replaced between two commands, so it must not stay open.
+            manager.DuckDBConnectionManager.close_all_connections()
+        write(exchange / name / "result.json", answer)
+
+    def give(self, name: str, limit: float) -> None:
+        """Hand over a command."""
+        self.name, self.deadline = name, time.monotonic() + limit
+        os.write(self.pipe, f"{name}\n".encode())
+
+    def look(self) -> None:
+        """See whether the command has ended, is late, or took its lane with it."""
+        if not self.name:
+            return
+        answer = self.runner.exchange / self.name / "result.json"
+        dead, _ = os.waitpid(self.pid, os.WNOHANG)
+        if answer.exists():
+            self.name = ""
+        elif dead or time.monotonic() > self.deadline:
+            if not dead:
+                os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
+            answer.parent.mkdir(exist_ok=True)
+            write(answer, {"died": True} if dead else {"late": True})
+            self.name = ""
+            dead = 1
+        if dead:
+            os.close(self.pipe)
+            self.fork()
+
+
+def serve(exchange: Path) -> None:
+    """Start, then hand each command to its lane until told to stop."""
+    job = json.loads((exchange / "job.json").read_text("utf-8"))
+    bound(job["limits"])
+    if job["watch"]:
+        end_with_stdin()
+    if job["guard"]:
+        guard_duckdb(job["guard"])
+    runner = Runner(job, exchange)
+    (exchange / "parse").mkdir(exist_ok=True)
+    if not runner.parse(job["parse_limit"], packages=job["packages"]):
+        return
+    lanes = [Lane(runner) for _ in range(job["lanes"])]
+    seen: set[str] = set()
+    while not (exchange / "stop").exists():
+        for path in sorted(exchange.glob("[0-9]*.json")):
+            command = {} if path.stem in seen else json.loads(path.read_text("utf-8"))
+            if command and not lanes[command["lane"]].name:
+                seen.add(path.stem)
+                lanes[command["lane"]].give(path.stem, command["limit"])
+        for lane in lanes:
+            lane.look()
+        time.sleep(PAUSE)
+    for lane in lanes:
+        os.kill(lane.pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]))
