@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from graders import compose, policy
 from graders.errors import PolicyError, Refusal
@@ -84,3 +85,7 @@ def base(folder: Folder) -> Callable[..., Folder]:
         return folder.write(f"services:\n  base:\n    image: postgres:15\n{body}{tail}")
 
     return make
+
+
+# `pytest tests/policy/test_fuzz.py --hypothesis-profile=long`: ten thousand of each.
+settings.register_profile("long", max_examples=10_000, deadline=None)

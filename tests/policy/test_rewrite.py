@@ -6,8 +6,6 @@ import json
 import re
 from collections.abc import Callable
 
-import pytest
-
 from graders import compose
 from graders.model import Limits
 from graders.policy import rewrite

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,7 +76,7 @@ def test_compose_is_given_no_extension_no_version_no_file_to_read(base: Base) ->
 def test_env_file_names_only_a_regular_file_of_the_submission(base: Base, named: str) -> None:
     folder = base(f"env_file: {named}").write("A=1\n", "a.env")
     (folder.root / "dossier").mkdir()
-    os.symlink("/etc/hostname", folder.root / "lien.env")
+    (folder.root / "lien.env").symlink_to("/etc/hostname")
     (folder.root.parent / "x.env").write_text("A=1\n")
     assert "lecture-de-fichier" in find_rules(folder)
 
