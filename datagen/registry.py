@@ -141,6 +141,13 @@ def _shop_for_dbt(seed: int, folder: Path, options: Options) -> None:
     writers.pump(shop.chunks(seed, sizes), files, sizes.expected(), options.progress)
 
 
+def _daily_sales(seed: int, folder: Path, options: Options) -> None:
+    from datagen import daily  # noqa: PLC0415 - NumPy and friends load on use
+
+    daily.write(seed, folder, _scale_only(options))
+    options.progress(daily.DAYS, daily.DAYS)
+
+
 def _scale_only(options: Options) -> float:
     if options.rows is not None or options.format is not None:
         raise DatagenError("--rows et --format ne valent que pour 04_spark ; ici, voyez --scale.")
@@ -150,5 +157,6 @@ def _scale_only(options: Options) -> float:
 EXERCISES: dict[str, Callable[[int, Path, Options], None]] = {
     "01_superset": _sales,
     "02_metabase": _shop_for_metabase,
+    "06_airflow": _daily_sales,
     "07_dbt": _shop_for_dbt,
 }

@@ -248,7 +248,7 @@ def selftest(
     import tempfile
 
     from graders import course
-    from graders.commands.vault import read_password as ask
+    from graders.commands.vault import password as ask
 
     names = [course.exercise(e).name for e in exercises] or course.exercises()
     secret = "" if corrections else ask(password_file)

@@ -63,9 +63,9 @@ def demo(out: Path, password_file: Path | None) -> None:
     from rich.console import Console
 
     from graders import course, reports, vault
-    from graders.commands.vault import read_password
+    from graders.commands.vault import password
 
-    secret = read_password(password_file)
+    secret = password(password_file)
     with tempfile.TemporaryDirectory(prefix="bareme-demo-") as place:
         click.echo("1. La correction scellée de 07_dbt s'ouvre avec le mot de passe.", err=True)
         archive = course.ROOT / "solutions_encrypted" / f"{DEMO}.bareme"

@@ -123,7 +123,7 @@ class _Reader:
             for event in self._events(text):
                 self._take(event)
         except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
+            mark: Any = getattr(error, "problem_mark", None)
             where = mark.line + 1 if mark else None
             problem = str(getattr(error, "problem", "") or getattr(error, "reason", ""))[:200]
             self.refuse("yaml-syntaxe", f"YAML illisible : {problem}.", where,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graders.model import Limits, Plan, Work
-from graders.policy import mounts
+from graders.policy import binds, dockerfile
 from graders.policy.roles import Role
 from graders.policy.rules import Service
 
@@ -76,13 +76,12 @@ def _service(
     body, limits = it.body, work.rubric.limits
     written: dict[str, Any] = {k: body[k] for k in _KEPT if body.get(k) is not None}
     written |= {
-        "image": image(it.reference),
-        "pull_policy": "never",
+        **_image(it, labels, work, image),
         "environment": dict(body.get("environment", {})),
         "labels": dict(labels),
         "networks": {NETWORK: {"aliases": _aliases(it)}},
-        "volumes": mounts.rewrite(it.name, body, work, it.role, memory // 2),
-        "tmpfs": mounts.tmpfs(body.get("tmpfs", []), memory // 2),
+        "volumes": binds.rewrite(it.name, body, work, it.role, memory // 2),
+        "tmpfs": binds.tmpfs(body.get("tmpfs", []), memory // 2),
         "cap_drop": ["ALL"],
         "cap_add": sorted(it.role.capabilities),
         "security_opt": ["no-new-privileges:true"],
@@ -106,6 +105,27 @@ def _service(
     if "healthcheck" in body:
         written["healthcheck"] = _healthcheck(body["healthcheck"])
     return written
+
+
+def _image(
+    it: Service, labels: Mapping[str, str], work: Work, image: Callable[[str], str]
+) -> dict[str, Any]:
+    """Return what the service runs: an allowed image, or the build of a judged Dockerfile."""
+    if "build" not in it.body:
+        return {"image": image(it.reference), "pull_policy": "never"}
+    asked = it.body["build"]
+    text = dockerfile.source(asked, work.submission.root)
+    steps = dockerfile.parse(text or "", work.rubric.images)
+    build = {
+        "context": asked["context"],
+        "dockerfile_inline": dockerfile.render(steps, image),
+        "network": "none",
+        "labels": dict(labels),
+        "args": dict(asked.get("args", {})),
+    }
+    if "target" in asked:
+        build["target"] = asked["target"]
+    return {"image": f"{labels[PROJECT_LABEL]}-{it.name.lower()}", "build": build}
 
 
 def shares(services: Sequence[Service], limits: Limits) -> dict[str, int]:
