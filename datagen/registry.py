@@ -103,6 +103,18 @@ def _disk_error(error: Exception) -> str | None:
     return _DISK_ERRORS[errno.ENOSPC] if full else None
 
 
+def _sales(seed: int, folder: Path, options: Options) -> None:
+    from datagen import sales, writers  # noqa: PLC0415 - NumPy and friends load on use
+
+    sizes = sales.Sizes.at(_scale_only(options))
+    files: list[writers.Writer] = [
+        writers.Csv(folder),
+        writers.Sqlite(folder / "ventes.db", [sales.TABLE]),
+    ]
+    expected = {sales.TABLE.name: sizes.ventes}
+    writers.pump(sales.chunks(seed, sizes), files, expected, options.progress)
+
+
 def _shop_for_metabase(seed: int, folder: Path, options: Options) -> None:
     from datagen import shop, writers  # noqa: PLC0415 - NumPy and friends load on use
 
@@ -129,6 +141,13 @@ def _shop_for_dbt(seed: int, folder: Path, options: Options) -> None:
     writers.pump(shop.chunks(seed, sizes), files, sizes.expected(), options.progress)
 
 
+def _daily_sales(seed: int, folder: Path, options: Options) -> None:
+    from datagen import daily  # noqa: PLC0415 - NumPy and friends load on use
+
+    daily.write(seed, folder, _scale_only(options))
+    options.progress(daily.DAYS, daily.DAYS)
+
+
 def _scale_only(options: Options) -> float:
     if options.rows is not None or options.format is not None:
         raise DatagenError("--rows et --format ne valent que pour 04_spark ; ici, voyez --scale.")
@@ -136,6 +155,8 @@ def _scale_only(options: Options) -> float:
 
 
 EXERCISES: dict[str, Callable[[int, Path, Options], None]] = {
+    "01_superset": _sales,
     "02_metabase": _shop_for_metabase,
+    "06_airflow": _daily_sales,
     "07_dbt": _shop_for_dbt,
 }

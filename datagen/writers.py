@@ -39,7 +39,7 @@ _SQLITE = {
     pa.float64(): "REAL",
     MONEY: "REAL",
 }
-_DUCKDB: dict[str, str | bool | int] = {
+_DUCKDB: dict[str, str | bool | int | float | list[str]] = {
     "memory_limit": "200MB",
     "threads": 1,
     "preserve_insertion_order": True,

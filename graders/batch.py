@@ -14,6 +14,7 @@ from pathlib import Path
 
 from graders import course, intake
 from graders.errors import UsageError
+from graders.model import Outcome, Report
 
 GRADED, REFUSED, OURS = 0, 1, 2
 
@@ -126,6 +127,21 @@ def workers(memory: int = 2048) -> int:
     """Return how many submissions to grade at once: one per core, `memory` MiB each."""
     pages = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
     return max(1, min(multiprocessing.cpu_count(), pages // memory))
+
+
+def lost(done: Done) -> Report:
+    """Return the report of a submission whose process left none: to be graded again."""
+    return Report(
+        exercise=done.target.exercise,
+        title=done.target.exercise,
+        team=done.target.team,
+        members=(),
+        commit="",
+        outcome=Outcome.REFUSED if done.code == REFUSED else Outcome.TO_REGRADE,
+        results=(),
+        out_of=20.0,
+        notices=(done.error,),
+    )
 
 
 def score_of(report: Path) -> tuple[float, float, str]:

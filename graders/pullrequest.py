@@ -14,7 +14,7 @@ import git
 
 from graders.errors import SubmissionError, UsageError
 
-LINK, SUBMODULE = 0o120000, 0o160000
+FILE, LINK, SUBMODULE = 0o100000, 0o120000, 0o160000
 BLOB_CAP = 64 << 20
 
 
@@ -68,12 +68,13 @@ def write_out(root: Path, change: Change, exercise: str, into: Path) -> Path:
     tree = _open(root).commit(change.head).tree
     target = into / prefix / exercise
     target.mkdir(parents=True)
-    team = tree / prefix
-    if "equipe.yaml" in team and (blob := team / "equipe.yaml").mode & 0o170000 == 0o100000:
-        (target.parent / "equipe.yaml").write_bytes(blob.data_stream.read(1 << 20))
-    if exercise not in team:
+    inside = {item.name: item for item in tree / prefix}
+    team = inside.get("equipe.yaml")
+    if team is not None and team.mode & 0o170000 == FILE:
+        (target.parent / "equipe.yaml").write_bytes(team.data_stream.read(1 << 20))
+    if exercise not in inside:
         raise SubmissionError(f"La pull request supprime « {exercise} ».")
-    items: Any = (team / exercise).traverse()
+    items: Any = inside[exercise].traverse()
     for item in items:
         kind = item.mode & 0o170000
         if kind in (LINK, SUBMODULE):

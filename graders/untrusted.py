@@ -25,7 +25,7 @@ KEY = 256  # characters; a JSON key above 1024 is no longer a YAML key
 Scalar = str | int | float | bool | None
 _PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-_BOOLS = {w: w.lower() == "true" for w in "true True TRUE false False FALSE".split()}
+_BOOLS = {w: w.lower() == "true" for w in ["true", "True", "TRUE", "false", "False", "FALSE"]}
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _OCTAL = re.compile(r"0o?[0-7]{1,12}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,2})?")
@@ -154,9 +154,7 @@ class _Reader:
                                 "Gardez un seul document : retirez « --- ».")  # fmt: skip
                 if event.tags:
                     self.refuse("yaml-etiquette", "Les directives %TAG sont refusées.", line)
-            elif isinstance(event, yaml.NodeEvent):
-                yield event
-            elif isinstance(event, yaml.CollectionEndEvent):
+            elif isinstance(event, yaml.NodeEvent | yaml.CollectionEndEvent):
                 yield event
 
     def _take(self, event: Any) -> None:

@@ -9,9 +9,11 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (
     "errors model version",
     "text untrusted",
-    "suite rubric statics course http compose",
+    "suite rubric statics course http registries",
     "intake policy vault images",
-    "clients engine stack reports clean doctor",
+    "clients engine reports compose",
+    "stack",
+    "clean doctor",
     "tools",
     "pipeline",
     "batch pullrequest selftest",

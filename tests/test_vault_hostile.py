@@ -109,6 +109,16 @@ def test_127_any_changed_byte_of_the_header_is_refused(
         assert refusal(bytes(changed), tmp_path) == the_one_message(), f"byte {at}"
 
 
+def test_127_nothing_is_unpacked_before_the_last_chunk_has_been_checked(
+    whole: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_early(*_: object) -> None:
+        raise AssertionError("unpacked before the whole was authenticated")
+
+    monkeypatch.setattr(bundle, "unpack", too_early)
+    assert refusal(whole[:-1] + bytes([whole[-1] ^ 1]), tmp_path) == the_one_message()
+
+
 def test_127_chunks_that_swap_places_or_come_twice_are_refused(
     whole: bytes, tmp_path: Path
 ) -> None:
@@ -214,6 +224,13 @@ def test_130_every_refusal_reads_the_same_and_derives_one_key(
     assert spent == [vault.COST.memory] * 10
 
 
+def test_130_a_file_above_the_size_limit_is_refused_even_if_well_sealed(
+    whole: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealed, "MAX_SEALED", len(whole) - 1)
+    assert refusal(whole, tmp_path) == the_one_message()
+
+
 def test_130_a_header_cannot_ask_for_more_than_the_ceiling(tmp_path: Path) -> None:
     good = hand_made(tmp_path / "x", b"x").read_bytes()
     for numbers in ((30, 8, 1), (20, 8, 1), (17, 8, 5), (17, 255, 1), (10, 8, 0), (0, 8, 1)):
@@ -229,9 +246,9 @@ CHILD = """
 import os, resource, subprocess, sys
 from pathlib import Path
 from graders import vault
-from graders.commands.vault import read_password
+from graders.commands.vault import password as ask
 resource.setrlimit(resource.RLIMIT_CORE, resource.getrlimit(resource.RLIMIT_CORE)[1:] * 2)
-password = read_password(None)
+password = ask(None)
 vault.unlock(Path(sys.argv[1]), "07_dbt", password, Path(sys.argv[2]))
 print(resource.getrlimit(resource.RLIMIT_CORE)[0])
 print(subprocess.run(["env"], capture_output=True, text=True, check=True).stdout)

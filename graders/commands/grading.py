@@ -157,10 +157,10 @@ def batch(
             timeout=timeout,
             on_done=on_done,
         )
-    loaded = [reports.load(d.report) for d in ended if d.report]
-    lost = [(d.target.team, d.target.exercise, d.error) for d in ended if d.report is None]
-    reports.grades(loaded, out / "grades.csv", lost)
-    click.echo(f"{len(loaded)} rapports, {len(lost)} à reprendre : {out / 'grades.csv'}")
+    rows = [reports.json.load(d.report) if d.report else batches.lost(d) for d in ended]
+    reports.csv.grades(rows, out / "grades.csv")
+    again = sum(r.outcome.value == "to_regrade" for r in rows)
+    click.echo(f"{len(rows)} rendus, dont {again} à recorriger : {out / 'grades.csv'}")
     sys.exit(batches.OURS if any(d.code == batches.OURS for d in ended) else batches.GRADED)
 
 
@@ -193,6 +193,7 @@ def pr(
     key_file: Path | None,
 ) -> None:
     """Corrige ce qu'une pull request change, avec le barème et les correcteurs de la base."""
+    import dataclasses
     import tempfile
 
     from graders import course, pullrequest, reports
@@ -213,16 +214,18 @@ def pr(
                     key_file=key_file,
                 )
                 report = _grade(folder, exercise, options, None, False, False)
-                ended.append(reports.with_commit(report, change.head))
+                ended.append(dataclasses.replace(report, commit=change.head))
     except SubmissionError as error:
         out.mkdir(parents=True, exist_ok=True)
-        (out / "resume.md").write_text(reports.markdown_refusal(str(error)), "utf-8")
+        refusal = f"### Pull request refusée\n\n{reports.markdown.escape(str(error))}\n"
+        (out / "resume.md").write_text(refusal, "utf-8")
         click.echo(f"Refusé : {error}", err=True)
         sys.exit(CODES["refused"])
     for report in ended:
         reports.write(report, out)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "resume.md").write_text(reports.markdown(ended), "utf-8")
+    summary = "\n".join(reports.markdown.render(r) for r in ended)
+    (out / "resume.md").write_text(summary, "utf-8")
     _exit(ended)
 
 
@@ -392,9 +395,9 @@ def _grade(
 
     report = pipeline.grade(folder, exercise, options)
     if as_json:
-        click.echo(reports.as_json(report), nl=False)
+        click.echo(reports.json.render(report), nl=False)
     else:
-        reports.show(report, Console(), student=student)
+        reports.console.show(report, Console(), student=student)
     if out is not None:
         for path in reports.write(report, out).values():
             click.echo(f"Rapport : {path}", err=True)

@@ -30,15 +30,15 @@ _file = click.option(
 @_file
 def unlock(exercise: str, to: Path | None, force: bool, password_file: Path | None) -> None:
     """Déverrouille la correction d'un exercice."""
-    from graders import course, rubric, vault  # noqa: PLC0415 - `bareme --help` stays fast
+    from graders import course, rubric, vault
 
     folder = course.exercise(exercise, course.ROOT)
     archive = _archive(course.ROOT, folder.name)
     target = to or course.ROOT / "corrections" / folder.name
     vault.check_target(target, force=force)  # before asking for a password in vain
     at_least = rubric.load(folder).version
-    password = read_password(password_file)
-    vault.unlock(archive, folder.name, password, target, force, at_least=at_least)
+    secret = password(password_file)
+    vault.unlock(archive, folder.name, secret, target, force, at_least=at_least)
     click.echo(f"Correction de {folder.name} déverrouillée dans {click.format_filename(target)}")
 
 
@@ -48,13 +48,13 @@ def unlock(exercise: str, to: Path | None, force: bool, password_file: Path | No
 @_file
 def seal(folder: Path, exercise: str, password_file: Path | None) -> None:
     """Scelle le dossier DIR dans solutions_encrypted/EX.bareme."""
-    from graders import course, rubric, vault  # noqa: PLC0415
+    from graders import course, rubric, vault
 
     found = course.exercise(exercise, course.ROOT)
     archive = _archive(course.ROOT, found.name)
     version = rubric.load(found).version
-    password = read_password(password_file, confirm=True)
-    vault.seal(folder, found.name, version, password, archive)
+    secret = password(password_file, confirm=True)
+    vault.seal(folder, found.name, version, secret, archive)
     click.echo(f"Scellé dans {click.format_filename(archive)} (version {version})")
 
 
@@ -70,18 +70,18 @@ def rekey(
     exercises: tuple[str, ...], password_file: Path | None, new_password_file: Path | None
 ) -> None:
     """Change le mot de passe des archives scellées (toutes par défaut)."""
-    from graders import course, vault  # noqa: PLC0415
-    from graders.errors import UsageError  # noqa: PLC0415
+    from graders import course, vault
+    from graders.errors import UsageError
 
     names = [course.exercise(name, course.ROOT).name for name in exercises]
     sealed = sorted((course.ROOT / "solutions_encrypted").glob("*.bareme"))
     archives = [_archive(course.ROOT, name) for name in dict.fromkeys(names)] or sealed
     if not archives:
         raise UsageError("Aucune archive scellée dans solutions_encrypted/.")
-    old = read_password(password_file)
+    old = password(password_file)
     for archive in archives:  # all of them first: a wrong password changes none
         vault.verify(archive, archive.stem, old)
-    new = read_password(
+    new = password(
         new_password_file, variable=NEW_VARIABLE, prompt="Nouveau mot de passe", confirm=True
     )
     for archive in archives:
@@ -89,7 +89,7 @@ def rekey(
         click.echo(f"Mot de passe changé : {click.format_filename(archive)}")
 
 
-def read_password(
+def password(
     file: Path | None,
     *,
     variable: str = VARIABLE,
@@ -100,7 +100,7 @@ def read_password(
 
     The variable is removed from the environment, so that no process started later inherits it.
     """
-    from graders.errors import UsageError  # noqa: PLC0415
+    from graders.errors import UsageError
 
     inherited = os.environ.pop(variable, "")
     if file is not None:
@@ -118,7 +118,7 @@ def read_password(
 
 
 def _first_line(file: Path) -> str:
-    from graders.errors import UsageError  # noqa: PLC0415
+    from graders.errors import UsageError
 
     try:
         with file.open("rb") as stream:

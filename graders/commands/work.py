@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from graders.model import Report
 
 DEMO = "07_dbt"
 
@@ -35,3 +40,64 @@ def start(exercise: str, team: str) -> None:
         f"2. bareme datagen {folder.name} --team {team}\n"
         f"3. Lisez exercises/{folder.name}/README.md, puis « bareme check {folder.name} »."
     )
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("rapports/demo"),
+    help="Dossier des rapports.",
+)
+@click.option(
+    "--password-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Fichier du mot de passe.",
+)
+def demo(out: Path, password_file: Path | None) -> None:
+    """Corrige la solution de 07_dbt et une variante fautive, sans Docker."""
+    import tempfile
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    from rich.console import Console
+
+    from graders import course, reports, vault
+    from graders.commands.vault import password
+
+    secret = password(password_file)
+    with tempfile.TemporaryDirectory(prefix="bareme-demo-") as place:
+        click.echo("1. La correction scellée de 07_dbt s'ouvre avec le mot de passe.", err=True)
+        archive = course.ROOT / "solutions_encrypted" / f"{DEMO}.bareme"
+        opened = vault.unlock(archive, DEMO, secret, Path(place, "correction"))
+        click.echo(
+            "2. La solution et une variante fautive sont corrigées : données de l'équipe « demo » "
+            "et données cachées, dbt sur DuckDB, sans Docker.",
+            err=True,
+        )
+        folders = _demo_folders(opened, Path(place))
+        with ProcessPoolExecutor(len(folders), mp_context=get_context("spawn")) as pool:
+            graded = list(pool.map(_grade_demo, folders))
+    for folder, report in zip(folders, graded, strict=True):
+        click.echo(f"\n{folder.name.capitalize()}")
+        reports.console.show(report, Console(), student=False)
+        written = reports.write(report, out / folder.name)
+        click.echo(f"Rapport : {written['html'].resolve()}")
+    if any(r.outcome.value != "graded" for r in graded):
+        sys.exit(2)
+
+
+def _demo_folders(opened: Path, place: Path) -> list[Path]:
+    """Return the solution's folder and the flawed variant's: the solution under its patch."""
+    import shutil
+
+    flawed = place / "variante"
+    shutil.copytree(opened / "solution", flawed)
+    shutil.copytree(opened / "variante", flawed, dirs_exist_ok=True)
+    return [opened / "solution", flawed]
+
+
+def _grade_demo(folder: Path) -> Report:
+    from graders import pipeline
+
+    return pipeline.grade(folder, DEMO, pipeline.Options("embedded", team="demo"))

@@ -69,9 +69,16 @@ def _meter(report: Report) -> list[tuple[str, float, float, float]]:
     return segments
 
 
+def _french(text: str) -> str:
+    """Return text whose quotation marks never stand alone at the end or start of a line."""
+    return text.replace("« ", "«\u00a0").replace(" »", "\u00a0»")
+
+
 def _shown(value: Any) -> str:
     if isinstance(value, str):
         return value
+    if isinstance(value, float):
+        return number(value)
     return json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)
 
 
@@ -86,6 +93,7 @@ def _template() -> Template:
     )
     environment.filters["number"] = number
     environment.filters["draw"] = draw
+    environment.filters["french"] = _french
     return environment.get_template("report.html")
 
 

@@ -16,8 +16,8 @@ from graders.text import number, one_line
 
 WIDTH = 360.0
 VALUES = 74.0  # room right of the bars for their values
-ROW = 42.0
-BAR = 9.0
+ROW = 48.0
+BAR = 12.0
 HEIGHT = 176.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 8.0, 10.0, 22.0
 MOST_BARS = 16

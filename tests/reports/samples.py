@@ -24,7 +24,7 @@ PROVENANCE = {
 }
 
 
-def result(  # noqa: PLR0917
+def result(
     name: str,
     title: str,
     status: Status,

@@ -1,0 +1,151 @@
+"""The sales of 01: one year of `ventes` with insights planted to be found.
+
+Sales follow the seasons, one flagship product is far ahead, one month falls to a third of what
+its season wants, some clients buy much more than others. Product, categories and month are the
+team's own.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from datagen import catalogue, columns
+from datagen.errors import DatagenError
+from datagen.table import MONEY, Ints, Table, chunked, frame, money, stream
+from datagen.writers import Chunk
+
+YEAR = 2025
+CATEGORIES = 5
+PRODUCTS = 35
+CHUNK = 200_000
+
+_SEASONS = (9, 8, 9, 10, 10, 11, 12, 9, 10, 11, 13, 16)
+_FLAGSHIP_CENTS = range(5_900, 12_000)  # list prices at which it must lead
+_QUANTITY_SHARES = (50, 25, 15, 7, 3)
+
+TABLE = Table(
+    "ventes",
+    pa.schema(
+        {
+            "date": pa.date32(),
+            "produit": pa.string(),
+            "categorie": pa.string(),
+            "quantite": pa.int32(),
+            "prix_unitaire": MONEY,
+            "client_id": pa.string(),
+            "montant_total": MONEY,
+        }
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How many sales and clients there are."""
+
+    ventes: int
+    clients: int
+
+    @classmethod
+    def at(cls, scale: float) -> Sizes:
+        """Return the sizes at this scale: 1.0 is 2,000 sales to 25 clients."""
+        if not 0 < scale <= 1_000_000:
+            raise DatagenError(f"--scale doit être compris entre 0 et 1 000 000, et non {scale:g}.")
+        return cls(max(500, round(2_000 * scale)), min(max(10, round(25 * scale)), 9_999))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is planted in a team's sales: its products, the flagship's place, the bad month."""
+
+    products: tuple[catalogue.Product, ...]
+    cents: Ints
+    weights: tuple[int, ...]
+    flagship: int
+    bad_month: int
+
+
+def plan(seed: int) -> Plan:
+    """Draw what is planted in this team's sales."""
+    categories = _shuffled(seed, "categories", len(catalogue.CATEGORIES))[:CATEGORIES]
+    shelves = [
+        [
+            p
+            for p in catalogue.PRODUCTS
+            if p.category == catalogue.CATEGORIES[c] and p.cents < 14_000
+        ]
+        for c in categories
+    ]
+    per_shelf = PRODUCTS // CATEGORIES
+    products = [
+        shelf[i]
+        for shelf in shelves
+        for i in _shuffled(seed, f"produits {shelf[0].category}", len(shelf))[:per_shelf]
+    ]
+    rows = range(PRODUCTS)
+    able = [i for i in rows if products[i].cents in _FLAGSHIP_CENTS]
+    flagship = able[int(stream(seed, "ventes", "phare").below(len(able), range(1))[0])]
+    weights = stream(seed, "ventes", "poids").below(7, rows) + 3
+    weights[flagship] = 60
+    listed = np.array([product.cents for product in products], dtype=np.int64)
+    percent = stream(seed, "ventes", "prix").below(31, rows) + 90
+    month = int(stream(seed, "ventes", "mois").below(9, range(1))[0]) + 2  # February to October
+    return Plan(
+        tuple(products),
+        listed * percent // 10_000 * 100 + 90,
+        tuple(weights.tolist()),
+        flagship,
+        month,
+    )
+
+
+def build(seed: int, scale: float = 1.0) -> pd.DataFrame:
+    """Return the sales of a small shop in memory, money as floats."""
+    return frame(pa.concat_tables(chunk for _, chunk in chunks(seed, Sizes.at(scale))))
+
+
+def chunks(seed: int, sizes: Sizes, size: int = CHUNK) -> Iterator[Chunk]:
+    """Yield the sales chunk by chunk, by date."""
+    planted = plan(seed)
+    for rows in chunked(sizes.ventes, size):
+        yield TABLE.name, _sales(seed, rows, sizes, planted)
+
+
+def _sales(seed: int, rows: range, sizes: Sizes, planted: Plan) -> pa.Table:
+    product = columns.weighted(stream(seed, "ventes", "produit"), rows, planted.weights)
+    quantity = columns.weighted(stream(seed, "ventes", "quantite"), rows, _QUANTITY_SHARES) + 1
+    names = pa.array([p.name for p in planted.products])
+    categories = pa.array([p.category for p in planted.products])
+    clients = pa.array([f"C{number:04}" for number in range(1, sizes.clients + 1)])
+    price = planted.cents[product]
+    days = columns.rising(stream(seed, "ventes", "date"), rows, sizes.ventes, _days(planted))
+    client = columns.skewed(stream(seed, "ventes", "client_id"), rows, sizes.clients)
+    return pa.table(
+        {
+            "date": columns.dates(dt.date(YEAR, 1, 1), days),
+            "produit": names.take(pa.array(product)),
+            "categorie": categories.take(pa.array(product)),
+            "quantite": quantity,
+            "prix_unitaire": money(price),
+            "client_id": clients.take(pa.array(_shuffled(seed, "clients", sizes.clients)[client])),
+            "montant_total": money(quantity * price),
+        }
+    ).cast(TABLE.schema)
+
+
+def _days(planted: Plan) -> list[int]:
+    """Return the weight of each day: its season's, and a third of it in the bad month."""
+    months = [(dt.date(YEAR, 1, 1) + dt.timedelta(days=i)).month for i in range(365)]
+    return [_SEASONS[m - 1] * (1 if m == planted.bad_month else 3) for m in months]
+
+
+def _shuffled(seed: int, name: str, count: int) -> Ints:
+    """Return the numbers below `count` in an order of the team's own."""
+    words = stream(seed, "ventes", "ordre", name).words(range(count))
+    return np.argsort(words, kind="stable").astype(np.int64)
