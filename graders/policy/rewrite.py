@@ -15,7 +15,7 @@ from typing import Any
 from graders.model import Limits, Plan, Work
 from graders.policy import binds, dockerfile
 from graders.policy.roles import Role
-from graders.policy.rules import Service
+from graders.policy.rules import Service, aliases
 
 MiB = 1 << 20
 LABEL, PROJECT_LABEL = "bareme", "bareme.project"
@@ -80,7 +80,7 @@ def _service(
         **_image(it, labels, work, image),
         "environment": dict(body.get("environment", {})),
         "labels": dict(labels),
-        "networks": {NETWORK: {"aliases": _aliases(it)}},
+        "networks": {NETWORK: {"aliases": sorted({*aliases(body)} - {it.name})}},
         "volumes": binds.rewrite(it.name, body, work, it.role, memory // 2),
         "tmpfs": binds.tmpfs(body.get("tmpfs", []), memory // 2),
         "cap_drop": ["ALL"],
@@ -193,14 +193,6 @@ def _healthcheck(body: Mapping[str, Any]) -> dict[str, Any]:
 def _seconds(duration: str) -> float:
     found = re.findall(r"([0-9.]+)(ms|us|µs|ns|h|m|s)", duration)
     return sum(float(n) * _UNITS[unit] for n, unit in found)
-
-
-def _aliases(it: Service) -> list[str]:
-    """Return the names by which others call a service: its aliases, and its container_name."""
-    names = [a for n in it.body.get("networks", {}).values() for a in (n or {}).get("aliases", [])]
-    if "container_name" in it.body:
-        names.append(it.body["container_name"])
-    return sorted({*names} - {it.name})
 
 
 def _escaped(value: Any) -> Any:

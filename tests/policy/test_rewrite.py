@@ -143,7 +143,7 @@ def test_memory_is_shared_within_the_budget(folder: Folder) -> None:
     folder.write(
         "services:\n"
         "  a: {image: 'postgres:15', mem_limit: 100m}\n"
-        "  b: {image: 'ghcr.io/dbt-labs/dbt-postgres', deploy: {resources: {limits: {memory: 1g}}}}\n"
+        "  b: {image: 'postgres:15', deploy: {resources: {limits: {memory: 1g}}}}\n"
         "  c: {image: 'apache/airflow'}\n  d: {image: 'apache/airflow'}\n"
     )
     limits = {n: s["mem_limit"] for n, s in folder.plan().document["services"].items()}
