@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import resource
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -166,19 +167,20 @@ def _pids(body: Mapping[str, Any], limits: Limits, count: int) -> int:
 
 
 def _ulimits(body: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
-    asked = body.get("ulimits", {})
-    nofile = asked.get("nofile", NOFILE)
-    hard = nofile if isinstance(nofile, int) else nofile.get("hard", NOFILE)
-    hard = min(hard, NOFILE) if hard > 0 else NOFILE
+    """Cap open files, written files and core dumps; an engine can only lower its own limits.
+
+    `memlock` is not granted: engines without CAP_SYS_RESOURCE then start nothing at all.
+    """
+    asked = body.get("ulimits", {}).get("nofile", NOFILE)
+    hard = asked if isinstance(asked, int) else asked.get("hard", NOFILE)
+    most = min(n for n in (NOFILE, resource.getrlimit(resource.RLIMIT_NOFILE)[1]) if n > 0)
+    files = min(hard, most) if hard > 0 else most
     disk = limits.disk * MiB
-    written = {
-        "nofile": {"soft": hard, "hard": hard},
+    return {
+        "nofile": {"soft": files, "hard": files},
         "core": {"soft": 0, "hard": 0},
         "fsize": {"soft": disk, "hard": disk},
     }
-    if "memlock" in asked:  # locked pages count in the memory limit
-        written["memlock"] = {"soft": -1, "hard": -1}
-    return written
 
 
 def _healthcheck(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -166,9 +166,9 @@ def test_cpu_pids_files_and_shared_memory_are_capped(base: Base) -> None:
     assert it["cpus"] == 2.0
     assert it["pids_limit"] == 512
     assert it["shm_size"] <= it["mem_limit"] // 2
-    assert it["ulimits"]["nofile"]["hard"] == 65_536
+    assert 0 < it["ulimits"]["nofile"]["hard"] <= 65_536
     assert it["ulimits"]["fsize"]["hard"] == 1024 * MiB
-    assert it["ulimits"]["memlock"] == {"soft": -1, "hard": -1}
+    assert "memlock" not in it["ulimits"]
     small = base("cpus: 0.5", "pids_limit: 20", "ulimits: {nofile: 100}").service()
     assert (small["cpus"], small["pids_limit"]) == (0.5, 20)
     assert small["ulimits"]["nofile"]["hard"] == 100
