@@ -19,6 +19,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import tenacity
 from requests.structures import CaseInsensitiveDict
+from urllib3.exceptions import HTTPError
 
 from graders.errors import ApiError, MachineError, OutOfBounds
 from graders.text import one_line
@@ -41,6 +42,7 @@ _EXCERPT = 300
 _PROXY = {
     "connection_refused": "connexion refusée",
     "connection_timeout": "aucune réponse à la connexion",
+    "http_response_incomplete": "la connexion a été coupée sans réponse HTTP",
     "dns_error": "aucun service de ce nom ne tourne",
     "destination_ip_prohibited": "l'adresse n'est pas celle d'un service de la pile",
 }
@@ -137,7 +139,7 @@ class Wire:
             raise MachineError(f"the stack's door does not answer: {error}") from error
         except requests.Timeout as error:
             raise late from error
-        except (requests.RequestException, OSError, zlib.error, ValueError) as error:
+        except (requests.RequestException, HTTPError, OSError, zlib.error, ValueError) as error:
             if time.monotonic() >= deadline - 0.1:
                 raise late from error
             what = f"{_place(method, url)} n'a pas donné une réponse HTTP entière"
@@ -271,6 +273,8 @@ def _raise_for_door(method: str, url: str, response: requests.Response) -> None:
         port = urlsplit(url).port or 80
         kind = Unreachable if error.startswith("connection") else ApiError
         raise kind(f"{_place(method, url)} : port {port}, {_PROXY[error]}.")
+    if error == "http_response_timeout":
+        raise requests.Timeout
     raise MachineError(f"the stack's door refused {method} {url}: {error}")
 
 
@@ -295,9 +299,6 @@ def _body(
         if size > limit:
             raise large
         parts.append(chunk)
-    expected = response.headers.get("Content-Length", "")
-    if response.raw.length_remaining and expected.isdigit() and response.request.method != "HEAD":
-        raise ApiError(f"{place} a coupé sa réponse avant la fin.")
     return b"".join(parts)
 
 

@@ -68,8 +68,8 @@ def _prepare(client: docker.DockerClient, plan: Plan) -> str:
     if engine.containers(client, plan.project):
         raise MachineError(f"a stack named {plan.project} is already running")
     door = images.state(client, images.catalogue()["door"])
-    if not door.local or door.stale:
-        raise MachineError("L'image « door » manque ou a changé : `bareme images build door`.")
+    if not door.local:
+        raise MachineError("L'image « door » manque : `bareme images build door`.")
     with engine.ours():
         for image in sorted({s["image"] for s in _services(plan) if "build" not in s}):
             client.images.get(image)

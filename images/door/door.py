@@ -90,7 +90,7 @@ class Door:
     """Serve a proxy that lets in who knows the token, and only to where `inside` says yes."""
 
     def __init__(self, token: str, inside: Callable[[str], bool]) -> None:
-        self.secret = "Basic " + base64.b64encode(f"bareme:{token}".encode()).decode()
+        self.secret = b"Basic " + base64.b64encode(f"bareme:{token}".encode())
         self.inside = inside
         self.open = 0
 
@@ -116,10 +116,15 @@ class Door:
             method, target, _ = head.first.split(" ", 2)
             if target.startswith("/"):
                 raise Refused(204, "")  # the harness asks whether the door is open
-            if not hmac.compare_digest(head.get("proxy-authorization"), self.secret):
+            if not hmac.compare_digest(head.get("proxy-authorization").encode(), self.secret):
                 raise Refused(407, "http_request_denied")
-            async with asyncio.timeout(_seconds(head.get(DEADLINE))):
-                await self._forward(method, target, head, reader, writer)
+            begun = asyncio.Event()
+            try:
+                async with asyncio.timeout(_seconds(head.get(DEADLINE))):
+                    await self._forward(method, target, head, reader, writer, begun)
+            except TimeoutError:
+                if not begun.is_set():  # else the closed connection says it
+                    raise Refused(504, "http_response_timeout") from None
         except Refused as refused:
             status = f"Proxy-Status: bareme; error={refused.error}\r\n" if refused.error else ""
             writer.write(
@@ -135,6 +140,7 @@ class Door:
         head: Head,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        begun: asyncio.Event,
     ) -> None:
         parts = urlsplit(f"//{target}" if method == "CONNECT" else target)
         if not parts.hostname or (method != "CONNECT" and parts.scheme != "http"):
@@ -142,18 +148,26 @@ class Door:
         far, near = await self._reach(parts.hostname, parts.port or 80)
         with contextlib.closing(near):
             if method == "CONNECT":
+                begun.set()
                 writer.write(b"HTTP/1.1 200 Door\r\n\r\n")
                 answer = asyncio.ensure_future(_pump(far, writer))
             else:
                 path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
                 near.write(head.forwarded(f"{method} {path} HTTP/1.1"))
-                answer = asyncio.ensure_future(_answer(far, writer))
+                answer = asyncio.ensure_future(_answer(far, writer, begun))
             body = asyncio.ensure_future(_pump(reader, near))
-            # Whoever ends first ends the exchange: the service has answered, or the client left.
-            _, pending = await asyncio.wait({answer, body}, return_when="FIRST_COMPLETED")
-            for task in pending:
-                task.cancel()
-            await asyncio.gather(answer, body, return_exceptions=True)
+            try:
+                # Whoever ends first ends the exchange: the service answered, or the client left.
+                # A service that does not read all of the request may still answer it.
+                await asyncio.wait({answer, body}, return_when="FIRST_COMPLETED")
+                if body.done() and body.exception():
+                    await asyncio.wait({answer})
+            finally:
+                answer.cancel()
+                body.cancel()
+                results = await asyncio.gather(answer, body, return_exceptions=True)
+            if isinstance(results[0], Refused):
+                raise results[0]
 
     async def _reach(
         self, host: str, port: int
@@ -182,10 +196,18 @@ def _seconds(text: str) -> float:
         return LONGEST
 
 
-async def _answer(far: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    head = Head.parse(await far.readuntil(b"\r\n\r\n"))
-    while head.first.split(" ")[1:2] == ["100"]:
+async def _answer(
+    far: asyncio.StreamReader, writer: asyncio.StreamWriter, begun: asyncio.Event
+) -> None:
+    try:
         head = Head.parse(await far.readuntil(b"\r\n\r\n"))
+        while head.first.split(" ")[1:2] == ["100"]:
+            head = Head.parse(await far.readuntil(b"\r\n\r\n"))
+        if not head.first.startswith("HTTP/1."):
+            raise ValueError(head.first)
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError, ValueError) as error:
+        raise Refused(502, "http_response_incomplete") from error
+    begun.set()
     writer.write(head.forwarded(head.first))
     await _pump(far, writer)
 
