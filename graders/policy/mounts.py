@@ -90,20 +90,11 @@ def _source(mount: Mapping[str, Any], work: Work) -> Iterator[Odd]:
         return
     relative = inside(source, work.submission.root)
     if relative is None:
-        yield Odd(target, OUTSIDE, f" ({_shown(source, work)})")
+        yield Odd(target, OUTSIDE)
     elif relative.parts[:1] not in ((DATA,), (RESULTS,)):
         mode = what(work.submission.root, relative)
         if mode is None or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             yield Odd(target, ABSENT, f" (./{relative})")
-
-
-def _shown(source: str, work: Work) -> str:
-    """Return a source as the student would know it: no path of the grader's."""
-    return (
-        posixpath.relpath(source, work.submission.root)
-        if source.startswith(str(work.scratch))
-        else source[:80]
-    )
 
 
 def inside(source: str, root: Path) -> PurePosixPath | None:

@@ -119,18 +119,19 @@ def volumes(it: Service, work: Work) -> Iterator[Refusal]:
     listed, tmpfs = it.body.get("volumes", []), it.body.get("tmpfs", [])
     for odd in mounts.judge(listed, tmpfs, work):
         part = "volumes" if any(m["target"] == odd.target for m in listed) else "tmpfs"
-        yield it.refusal(odd.why, part, _index(it, part, odd.target), detail=odd.detail)
+        index, text = _entry(it, part, odd.target)
+        yield it.refusal(odd.why, part, index, detail=odd.detail or text)
 
 
-def _index(it: Service, part: str, target: str) -> int:
-    """Return the index, in the student's own list, of the entry for a container path."""
-    raw = it.file.document.get("services", {}).get(it.name) or {}
+def _entry(it: Service, part: str, target: str) -> tuple[int, str]:
+    """Return the index and text, in the student's own list, of the entry for a container path."""
+    raw = it.file.document["services"].get(it.name) or {}
     entries = raw.get(part)
     for index, entry in enumerate(entries if isinstance(entries, list) else []):
         text = entry.get("target") if isinstance(entry, dict) else entry
         if isinstance(text, str) and target.rstrip("/") in text:
-            return index
-    return 10_000  # none: the line of the list itself
+            return index, f" ({text[:80]})"
+    return 10_000, ""  # none, as with `extends`: the line of the list itself
 
 
 def environment(it: Service, _: Work) -> Iterator[Refusal]:

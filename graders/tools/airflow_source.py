@@ -108,7 +108,9 @@ class Habit:
     breaks: bool = True
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line} : « {self.old} » est d'Airflow 2 ; en Airflow 3 : {self.new}"
+        return (
+            f"{self.file}:{self.line} : « {self.old} » est d'Airflow 2 ; en Airflow 3 : {self.new}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,9 @@ def parse(path: Path, name: str) -> ast.Module | str:
     except SyntaxError as error:
         return f"{name}:{error.lineno or 1} : erreur de syntaxe Python ({error.msg})"
     except (ValueError, RecursionError, MemoryError):
-        return f"{name}:1 : ce n'est pas du Python lisible (octets nuls ou imbrication trop profonde)"
+        return (
+            f"{name}:1 : ce n'est pas du Python lisible (octets nuls ou imbrication trop profonde)"
+        )
 
 
 def definitions(tree: ast.Module) -> Iterator[str]:
