@@ -8,6 +8,7 @@ import click
 
 from datagen import registry, seeds
 from datagen.errors import DatagenError
+from datagen.options import Format
 
 
 @click.command("datagen", help="Génère les données d'une équipe pour l'exercice EX.")
@@ -34,7 +35,7 @@ def datagen(
     slug: str,
     scale: float,
     rows: int | None,
-    file_format: registry.Format | None,
+    file_format: Format | None,
     out: Path | None,
     root: Path | None,
 ) -> None:
@@ -58,7 +59,7 @@ def _write_with_progress(
     *,
     scale: float,
     rows: int | None,
-    file_format: registry.Format | None,
+    file_format: Format | None,
 ) -> None:
     from rich.console import Console  # noqa: PLC0415 - loads on use
     from rich.progress import (  # noqa: PLC0415

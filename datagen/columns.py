@@ -32,6 +32,11 @@ def weighted(stream: Stream, rows: range, weights: Sequence[int]) -> Ints:
     return drawn
 
 
+def counts(weights: Sequence[int]) -> Column:
+    """Draw 1, 2, 3..., as likely as their weights."""
+    return lambda stream, rows: weighted(stream, rows, weights) + 1
+
+
 def skewed(stream: Stream, rows: range, bound: int) -> Ints:
     """Draw integers in [0, bound) that favour the small ones, as the square of a uniform does."""
     half = stream.words(rows) >> np.uint64(32)

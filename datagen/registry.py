@@ -1,34 +1,27 @@
-"""Which files each exercise's data is made of, as its students get them."""
+"""The door of this package: write an exercise's data into a folder, all or nothing."""
 
 from __future__ import annotations
 
 import errno
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 from datagen.errors import DatagenError
+from datagen.options import Format, Options, Progress, silent
 
-Format: TypeAlias = Literal["csv", "parquet"]
-Progress: TypeAlias = Callable[[int, int], None]
-
-
-def _silent(_done: int, _total: int) -> None:
-    """Tell nobody."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How much data and in which form; `progress` is told rows done and rows in all."""
-
-    scale: float = 1.0
-    rows: int | None = None
-    format: Format | None = None
-    progress: Progress = _silent
+# The function of `layouts` that writes each exercise's files: named, so that NumPy and its
+# friends load on use only.
+EXERCISES = {
+    "01_superset": "superset",
+    "02_metabase": "metabase",
+    "04_spark": "spark",
+    "06_airflow": "airflow",
+    "07_dbt": "dbt",
+}
 
 
 def write(
@@ -39,15 +32,20 @@ def write(
     *,
     rows: int | None = None,
     format: Format | None = None,
-    progress: Progress = _silent,
+    hidden: bool = False,
+    progress: Progress = silent,
 ) -> None:
-    """Write the exercise's data into `folder`, which must be absent or empty; all or nothing."""
+    """Write the exercise's data into `folder`, which must be absent or empty; all or nothing.
+
+    The options are those of `Options`.
+    """
     if exercise not in EXERCISES:
         known = ", ".join(EXERCISES)
         raise DatagenError(f"Exercice « {exercise} » inconnu. Exercices avec données : {known}.")
-    asked = Options(scale, rows, format, progress)
+    asked = Options(scale, rows, format, hidden, progress)
     with _completed(folder) as partial:
-        EXERCISES[exercise](seed, partial, asked)
+        layout = getattr(import_module("datagen.layouts"), EXERCISES[exercise])
+        layout(seed, partial, asked)
 
 
 @contextmanager
@@ -101,62 +99,3 @@ def _disk_error(error: Exception) -> str | None:
     text = str(error).lower()
     full = "disk is full" in text or "no space left" in text
     return _DISK_ERRORS[errno.ENOSPC] if full else None
-
-
-def _sales(seed: int, folder: Path, options: Options) -> None:
-    from datagen import sales, writers  # noqa: PLC0415 - NumPy and friends load on use
-
-    sizes = sales.Sizes.at(_scale_only(options))
-    files: list[writers.Writer] = [
-        writers.Csv(folder),
-        writers.Sqlite(folder / "ventes.db", [sales.TABLE]),
-    ]
-    expected = {sales.TABLE.name: sizes.ventes}
-    writers.pump(sales.chunks(seed, sizes), files, expected, options.progress)
-
-
-def _shop_for_metabase(seed: int, folder: Path, options: Options) -> None:
-    from datagen import shop, writers  # noqa: PLC0415 - NumPy and friends load on use
-
-    sizes = shop.Sizes.at(_scale_only(options))
-    files: list[writers.Writer] = [
-        writers.Csv(folder / "csv"),
-        writers.Sqlite(folder / "boutique.db", shop.TABLES),
-        writers.Postgres(folder / "boutique.sql", shop.TABLES, schema="public", keys=True),
-    ]
-    writers.pump(shop.chunks(seed, sizes), files, sizes.expected(), options.progress)
-
-
-def _shop_for_dbt(seed: int, folder: Path, options: Options) -> None:
-    from datagen import shop, writers  # noqa: PLC0415 - NumPy and friends load on use
-
-    sizes = shop.Sizes.at(_scale_only(options))
-    files: list[writers.Writer] = [
-        writers.Csv(folder / "csv"),
-        writers.Parquet(folder / "parquet"),
-        # Raw data has no keys: it is the tests of dbt that must find what is wrong.
-        writers.DuckDB(folder / "boutique.duckdb", shop.TABLES, schema="brut"),
-        writers.Postgres(folder / "boutique.sql", shop.TABLES, schema="brut", keys=False),
-    ]
-    writers.pump(shop.chunks(seed, sizes), files, sizes.expected(), options.progress)
-
-
-def _daily_sales(seed: int, folder: Path, options: Options) -> None:
-    from datagen import daily  # noqa: PLC0415 - NumPy and friends load on use
-
-    daily.write(seed, folder, _scale_only(options))
-    options.progress(daily.DAYS, daily.DAYS)
-
-
-def _scale_only(options: Options) -> float:
-    if options.rows is not None or options.format is not None:
-        raise DatagenError("--rows et --format ne valent que pour 04_spark ; ici, voyez --scale.")
-    return options.scale
-
-
-EXERCISES: dict[str, Callable[[int, Path, Options], None]] = {
-    "01_superset": _sales,
-    "02_metabase": _shop_for_metabase,
-    "06_airflow": _daily_sales,
-    "07_dbt": _shop_for_dbt,
-}

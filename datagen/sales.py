@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from datagen import catalogue, columns
-from datagen.errors import DatagenError
+from datagen.options import checked_scale
 from datagen.table import MONEY, Ints, Table, chunked, frame, money, stream
 from datagen.writers import Chunk
 
@@ -55,8 +55,7 @@ class Sizes:
     @classmethod
     def at(cls, scale: float) -> Sizes:
         """Return the sizes at this scale: 1.0 is 2,000 sales to 25 clients."""
-        if not 0 < scale <= 1_000_000:
-            raise DatagenError(f"--scale doit être compris entre 0 et 1 000 000, et non {scale:g}.")
+        scale = checked_scale(scale)
         return cls(max(500, round(2_000 * scale)), min(max(10, round(25 * scale)), 9_999))
 
 

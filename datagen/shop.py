@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datagen import catalogue, columns
-from datagen.errors import DatagenError
+from datagen.options import checked_scale
 from datagen.table import MONEY, Ints, Table, chunked, frame, money, stream
 from datagen.table import build as build_rows
 from datagen.writers import Chunk
@@ -104,8 +104,7 @@ class Sizes:
     @classmethod
     def at(cls, scale: float) -> Sizes:
         """Return the sizes at this scale: 1.0 is 300 clients, 60 products and 2,000 orders."""
-        if not 0 < scale <= 1_000_000:
-            raise DatagenError(f"--scale doit être compris entre 0 et 1 000 000, et non {scale:g}.")
+        scale = checked_scale(scale)
         return cls(
             clients=max(IDLE, round(300 * scale)),
             produits=min(max(IDLE, round(60 * scale)), _MOST_PRODUCTS),

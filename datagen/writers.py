@@ -8,21 +8,20 @@ in its header: for these two the contents are guaranteed, not the bytes.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import duckdb
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from datagen.options import Progress, silent
 from datagen.table import MONEY, Table, plain
 
 Chunk: TypeAlias = tuple[str, pa.Table]
-Progress: TypeAlias = Callable[[int, int], None]
-
 _SQL = {
     pa.int64(): "bigint",
     pa.int32(): "integer",
@@ -59,7 +58,7 @@ def pump(
     chunks: Iterable[Chunk],
     writers: Sequence[Writer],
     expected: Mapping[str, int] | None = None,
-    progress: Progress = lambda _done, _total: None,
+    progress: Progress = silent,
 ) -> None:
     """Give each chunk to every writer; `expected` rows per table tell how far we are."""
     expected = expected or {}
@@ -78,17 +77,23 @@ def pump(
 class Csv:
     """One CSV file per table: UTF-8, commas, a header, no quotes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tables: Sequence[Table]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        self._files: dict[str, IO[bytes]] = {}
+        self._files = {t.name: (folder / f"{t.name}.csv").open("wb") for t in tables}
+        for table in tables:
+            self._files[table.name].write((",".join(table.schema.names) + "\n").encode())
 
     def write(self, table: str, chunk: pa.Table) -> None:
         """Append the chunk to its table's file."""
-        if table not in self._files:
-            self._files[table] = (self._folder / f"{table}.csv").open("wb")
-            self._files[table].write((",".join(chunk.column_names) + "\n").encode())
-        write_rows(chunk, self._files[table])
+        self.append(table, self.encode(chunk))
+
+    def encode(self, chunk: pa.Table) -> pa.Buffer:
+        """Return what `append` takes; any thread may call this."""
+        return encoded(chunk)
+
+    def append(self, table: str, rows: pa.Buffer) -> None:
+        """Append encoded rows to their table's file."""
+        self._files[table].write(rows)
 
     def close(self) -> None:
         """Close the files."""
@@ -99,17 +104,24 @@ class Csv:
 class Parquet:
     """One Parquet file per table, one row group per chunk."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tables: Sequence[Table]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        self._files: dict[str, pq.ParquetWriter] = {}
+        self._files = {
+            t.name: pq.ParquetWriter(folder / f"{t.name}.parquet", t.schema, store_schema=False)
+            for t in tables
+        }
 
     def write(self, table: str, chunk: pa.Table) -> None:
         """Append the chunk to its table's file."""
-        if table not in self._files:
-            path = self._folder / f"{table}.parquet"
-            self._files[table] = pq.ParquetWriter(path, chunk.schema, store_schema=False)
-        self._files[table].write_table(chunk)
+        self.append(table, chunk)
+
+    def encode(self, chunk: pa.Table) -> pa.Table:
+        """Return the chunk: only the file's own writer can encode it."""
+        return chunk
+
+    def append(self, table: str, rows: pa.Table) -> None:
+        """Append the chunk to its table's file."""
+        self._files[table].write_table(rows)
 
     def close(self) -> None:
         """Write the footers."""
@@ -189,7 +201,7 @@ class Postgres:
         """Append a COPY of the chunk."""
         columns = ", ".join(chunk.column_names)
         self._line(f"COPY {self._schema}.{table} ({columns}) FROM stdin WITH (FORMAT csv);")
-        write_rows(chunk, self._file)
+        self._file.write(encoded(chunk))
         self._line("\\.")
 
     def close(self) -> None:
@@ -218,9 +230,11 @@ def create_table(
     return f"CREATE TABLE {name} (\n  {body}\n)"
 
 
-def write_rows(chunk: pa.Table, file: IO[bytes]) -> None:
-    """Append the chunk's rows to an open CSV file, without a header."""
+def encoded(chunk: pa.Table) -> pa.Buffer:
+    """Return the chunk's rows as CSV, without a header."""
     # Arrow quotes every name of a header, and with "needed" every text: we write our own header,
     # and "none" raises if a text ever needs quotes.
     options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="none")
-    pyarrow.csv.write_csv(chunk, file, options)
+    sink = pa.BufferOutputStream()
+    pyarrow.csv.write_csv(chunk, sink, options)
+    return sink.getvalue()

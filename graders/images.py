@@ -11,7 +11,6 @@ import functools
 import graphlib
 import hashlib
 import re
-import subprocess
 import tarfile
 import tempfile
 import time
@@ -67,21 +66,33 @@ class State:
         """Return the image that a stack would run, or nothing."""
         return self.official or self.local
 
+    @property
+    def name(self) -> str:
+        """Return the name under which the image stands, or would stand once built."""
+        return self.recipe.reference if self.official else self.recipe.tag
+
+    @property
+    def kind(self) -> str:
+        """Return in French what stands on this machine for the recipe."""
+        if self.official:
+            return "officielle"
+        if not self.local:
+            return "absente"
+        return "construite ici, recette changée depuis" if self.stale else "construite ici"
+
 
 @functools.cache
 def catalogue(folder: Path = FOLDER) -> dict[str, Recipe]:
     """Return the recipes by name, each after those it needs."""
     rows = yaml.safe_load((folder / "catalogue.yaml").read_text("utf-8"))
-    recipes = {
-        name: Recipe(
-            name=name,
-            folder=folder / name,
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()},
-        )
-        for name, row in rows.items()
-    }
+    recipes = {name: _recipe(folder / name, row) for name, row in rows.items()}
     order = graphlib.TopologicalSorter({r.name: r.needs for r in recipes.values()})
     return {name: recipes[name] for name in order.static_order()}
+
+
+def _recipe(folder: Path, row: Mapping[str, Any]) -> Recipe:
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
+    return Recipe(name=folder.name, folder=folder, **fields)
 
 
 def bare(official: str) -> str:
@@ -135,10 +146,9 @@ def state(client: docker.DockerClient, recipe: Recipe) -> State:
     )
 
 
-def states() -> list[State]:
+def states(client: docker.DockerClient) -> list[State]:
     """Return what the engine has of every recipe."""
-    with contextlib.closing(engine()) as client:
-        return [state(client, recipe) for recipe in catalogue().values()]
+    return [state(client, recipe) for recipe in catalogue().values()]
 
 
 def digest(recipe: Recipe) -> str:
@@ -218,7 +228,9 @@ def _events(
     deadline = time.monotonic() + TIMEOUT
     for event in events:
         if time.monotonic() > deadline:
-            raise MachineError(f"{recipe.tag} : la construction dépasse {TIMEOUT / 60:.0f} minutes.")
+            raise MachineError(
+                f"{recipe.tag} : la construction dépasse {TIMEOUT / 60:.0f} minutes."
+            )
         yield event
 
 
@@ -230,40 +242,8 @@ def _context(recipe: Recipe, file: IO[bytes]) -> None:
             tar.add(registries.ca_bundle().resolve(), "ca-certificates.crt")
         if "rootfs" in recipe.context:
             with tempfile.TemporaryDirectory(prefix="bareme-rootfs-") as folder:
-                tar.add(_rootfs(Path(folder)), "rootfs.tar")
+                tar.add(registries.rootfs(SUITE, Path(folder)), "rootfs.tar")
     file.seek(0)
-
-
-def _rootfs(folder: Path) -> Path:
-    """Make a minimal Debian with Python, as a tar, from the host's own apt sources."""
-    out, sources = folder / "rootfs.tar", folder / f"{SUITE}.sources"
-    sources.write_text(registries.apt_sources(SUITE) + "\n", "utf-8")
-    options = [*registries.apt_options(), 'Acquire::Languages "none";']
-    unread = ("doc", "man", "info", "locale")
-    command = [
-        "mmdebstrap",
-        "--variant=minbase",
-        "--include=ca-certificates,python3",
-        "--skip=output/dev",
-        *(f"--aptopt={option.rstrip(';')}" for option in options),
-        *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in unread),
-        SUITE,
-        str(out),
-    ]
-    if sources.read_text("utf-8").strip():
-        command.append(str(sources))
-    try:
-        run = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
-    except FileNotFoundError as error:
-        raise MachineError(
-            "mmdebstrap manque : `apt-get install mmdebstrap` (ou `make engine`)."
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        raise MachineError("mmdebstrap n'a pas fini en 15 minutes.") from error
-    if run.returncode:
-        tail = "\n".join(run.stderr.splitlines()[-_TAIL:])
-        raise MachineError(f"mmdebstrap a échoué ({run.returncode}) :\n{tail}")
-    return out
 
 
 def _files(recipe: Recipe) -> list[Path]:

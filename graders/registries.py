@@ -15,6 +15,7 @@ from pathlib import Path
 
 from graders.errors import MachineError
 
+ROOTFS_TIMEOUT = 900.0  # seconds
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 _CA_VARIABLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE")
 _APT_OPTIONS = re.compile(
@@ -54,7 +55,7 @@ def apt_options() -> list[str]:
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return []
-    return [line for line in dump.splitlines() if _APT_OPTIONS.match(line)]
+    return [line.rstrip(";") for line in dump.splitlines() if _APT_OPTIONS.match(line)]
 
 
 def build_args(environ: Mapping[str, str] = os.environ, home: Path | None = None) -> dict[str, str]:
@@ -72,6 +73,41 @@ def build_args(environ: Mapping[str, str] = os.environ, home: Path | None = None
         **{n: environ.get(n) or environ.get(n.lower(), "") for n in PROXIES},
     }
     return {name: value for name, value in found.items() if value}
+
+
+def rootfs(suite: str, folder: Path) -> Path:
+    """Make a minimal Debian with Python, as a tar in `folder`, from the host's own apt sources."""
+    out, sources = folder / "rootfs.tar", folder / f"{suite}.sources"
+    sources.write_text(apt_sources(suite), "utf-8")
+    options = [*apt_options(), 'Acquire::Languages "none"']
+    unread = ("doc", "man", "info", "locale")
+    command = [
+        "mmdebstrap",
+        "--variant=minbase",
+        "--include=ca-certificates,python3",
+        "--skip=output/dev",
+        *(f"--aptopt={option}" for option in options),
+        *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in unread),
+        suite,
+        str(out),
+        *([str(sources)] if sources.stat().st_size else []),
+    ]
+    try:
+        run = subprocess.run(
+            command, capture_output=True, text=True, timeout=ROOTFS_TIMEOUT, check=False
+        )
+    except FileNotFoundError as error:
+        raise MachineError(
+            "mmdebstrap manque : `apt-get install mmdebstrap` (ou `make engine`)."
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise MachineError(
+            f"mmdebstrap n'a pas fini en {ROOTFS_TIMEOUT / 60:.0f} minutes."
+        ) from error
+    if run.returncode:
+        tail = "\n".join(run.stderr.splitlines()[-25:])
+        raise MachineError(f"mmdebstrap a échoué ({run.returncode}) :\n{tail}")
+    return out
 
 
 def _pip_settings(environ: Mapping[str, str], home: Path) -> dict[str, str]:
@@ -113,6 +149,9 @@ def _serves(stanza: Mapping[str, str], suite: str) -> bool:
     suites = stanza.get("Suites", "").split()
     enabled = stanza.get("Enabled", "yes").lower() not in ("no", "false", "0")
     known = {suite, f"{suite}-updates", f"{suite}-security"}
-    return enabled and "deb" in stanza.get("Types", "").split() and bool(suites) and (
-        known.issuperset(suites)
+    return (
+        enabled
+        and "deb" in stanza.get("Types", "").split()
+        and bool(suites)
+        and (known.issuperset(suites))
     )

@@ -30,8 +30,9 @@ _COMMAND = re.compile(r"(?m)^(\s*):(?=:)")
 def clean(value: object, limit: int = LIMIT) -> str:
     """Return `value` as text of at most `limit` characters with only printable ones and `\\n`."""
     text = str(value)[: limit * 8]  # a field is never worth reading megabytes
-    text = _BREAKS.sub("\n", _ESCAPES.sub("", text)).replace("\t", "    ")
-    text = "".join(c for c in map(_kept, text) if c)
+    if not text.replace("\n", "").isprintable():  # most texts need no more than this look
+        text = _BREAKS.sub("\n", _ESCAPES.sub("", text)).replace("\t", "    ")
+        text = "".join(map(_kept, text))
     return text if len(text) <= limit else text[: limit - 1] + CUT
 
 

@@ -109,6 +109,16 @@ def test_127_any_changed_byte_of_the_header_is_refused(
         assert refusal(bytes(changed), tmp_path) == the_one_message(), f"byte {at}"
 
 
+def test_127_nothing_is_unpacked_before_the_last_chunk_has_been_checked(
+    whole: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_early(*_: object) -> None:
+        raise AssertionError("unpacked before the whole was authenticated")
+
+    monkeypatch.setattr(bundle, "unpack", too_early)
+    assert refusal(whole[:-1] + bytes([whole[-1] ^ 1]), tmp_path) == the_one_message()
+
+
 def test_127_chunks_that_swap_places_or_come_twice_are_refused(
     whole: bytes, tmp_path: Path
 ) -> None:
@@ -143,7 +153,10 @@ def test_127_a_chunk_of_another_archive_with_the_same_key_is_refused(tmp_path: P
         assert refusal(mixed, tmp_path) == the_one_message()
 
 
-def test_128_a_truncated_archive_is_refused(whole: bytes, tmp_path: Path) -> None:
+def test_128_a_truncated_archive_is_refused(
+    whole: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealed, "COST", FAST)
     start, size = len(vault.Header(EX, 1, FAST).encode()), sealed.CHUNK + sealed.TAG
     boundaries = [start, start + size, start + 2 * size]
     cuts = {b + d for b in boundaries for d in (-1, 0, 1, sealed.TAG)} | {0, 1, 32, len(whole) - 1}
@@ -212,6 +225,13 @@ def test_130_every_refusal_reads_the_same_and_derives_one_key(
     }
     assert messages == {the_one_message()}
     assert spent == [vault.COST.memory] * 10
+
+
+def test_130_a_file_above_the_size_limit_is_refused_even_if_well_sealed(
+    whole: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealed, "MAX_SEALED", len(whole) - 1)
+    assert refusal(whole, tmp_path) == the_one_message()
 
 
 def test_130_a_header_cannot_ask_for_more_than_the_ceiling(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from graders.batch import Done
     from graders.model import Report
     from graders.pipeline import Options
     from graders.selftest import Verdict
@@ -157,22 +158,22 @@ def batch(
             timeout=timeout,
             on_done=on_done,
         )
-    rows = [reports.json.load(d.report) if d.report else batches.lost(d) for d in ended]
+    rows = [batches.report_of(d) for d in ended]
     reports.csv.grades(rows, out / "grades.csv")
     again = sum(r.outcome.value == "to_regrade" for r in rows)
     click.echo(f"{len(rows)} rendus, dont {again} à recorriger : {out / 'grades.csv'}")
     sys.exit(batches.OURS if any(d.code == batches.OURS for d in ended) else batches.GRADED)
 
 
-def _line(done: Any) -> str:
+def _line(done: Done) -> str:
     from graders import batch as batches
+    from graders.text import inert, number, one_line
 
+    report = batches.report_of(done)
+    label = {"graded": "", "refused": " (refusé)", "to_regrade": " (à recorriger)"}
     name = f"{done.target.team} {done.target.exercise}"
-    if done.report is None:
-        return f"{name} : pas de rapport ({done.error})"
-    score, out_of, status = batches.score_of(done.report)
-    label = {"graded": "", "refused": " (refusé)", "to_regrade": " (à recorriger)"}[status]
-    return f"{name} : {score:g} / {out_of:g}{label}".replace(".", ",")
+    line = f"{name} : {number(report.score)} / {number(report.out_of)}{label[report.outcome.value]}"
+    return inert(one_line(line + (f" {done.error}" if done.report is None else "")))
 
 
 @click.command()
@@ -261,10 +262,11 @@ def selftest(
 
 
 def _open(exercise: str, secret: str, place: Path) -> Path:
-    from graders import course, vault
+    from graders import course, rubric, vault
 
     archive = course.ROOT / "solutions_encrypted" / f"{exercise}.bareme"
-    return vault.unlock(archive, exercise, secret, place / "correction")
+    version = rubric.load(course.exercise(exercise)).version
+    return vault.unlock(archive, exercise, secret, place / "correction", at_least=version)
 
 
 def _selftest(
@@ -360,6 +362,7 @@ def _options(
 
     chosen = pipeline.choose(runtime, tools.suite(exercise), trusted=trust)
     if chosen == "embedded":
+        _no_password_in_sight()
         click.echo(
             "Sans Docker : le code du rendu tourne sur cette machine, sans isolement.", err=True
         )
@@ -369,8 +372,30 @@ def _options(
         key=key_file.read_bytes().strip() if key_file else None,
         replay=replay,
         marks=_marks(marks, team, exercise),
-        say=(lambda _: None) if quiet else lambda text: click.echo(f"  {text}", err=True),
+        say=(lambda _: None) if quiet else _say,
     )
+
+
+def _say(text: str) -> None:
+    from graders.text import inert, one_line
+
+    click.echo(f"  {inert(one_line(text))}", err=True)
+
+
+def _no_password_in_sight() -> None:
+    """Refuse to run a submission's code here while it could read the corrections' password.
+
+    Removing the variable is not enough: a child of the same user reads /proc/<parent>/environ.
+    """
+    import os
+
+    from graders.commands.vault import VARIABLE
+    from graders.errors import UsageError
+
+    if VARIABLE in os.environ:
+        raise UsageError(
+            f"La variable {VARIABLE} serait lisible par le code du rendu : « unset {VARIABLE} »."
+        )
 
 
 def _marks(path: Path | None, team: str, exercise: str) -> Mapping[str, float]:

@@ -62,14 +62,15 @@ def demo(out: Path, password_file: Path | None) -> None:
 
     from rich.console import Console
 
-    from graders import course, reports, vault
+    from graders import course, reports, rubric, vault
     from graders.commands.vault import password
 
     secret = password(password_file)
     with tempfile.TemporaryDirectory(prefix="bareme-demo-") as place:
         click.echo("1. La correction scellée de 07_dbt s'ouvre avec le mot de passe.", err=True)
         archive = course.ROOT / "solutions_encrypted" / f"{DEMO}.bareme"
-        opened = vault.unlock(archive, DEMO, secret, Path(place, "correction"))
+        version = rubric.load(course.exercise(DEMO)).version
+        opened = vault.unlock(archive, DEMO, secret, Path(place, "correction"), at_least=version)
         click.echo(
             "2. La solution et une variante fautive sont corrigées : données de l'équipe « demo » "
             "et données cachées, dbt sur DuckDB, sans Docker.",

@@ -134,10 +134,11 @@ class _Reader:
 
     def _events(self, text: str) -> Iterator[Any]:
         documents = 0
-        for event in yaml.parse(text, Loader=_PARSER):
+        events: Iterator[Any] = yaml.parse(text, Loader=_PARSER)
+        for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
-                line = event.start_mark.line + 1
+                line = _line(event)
                 if documents > 1:
                     self.refuse("yaml-documents", "Le fichier contient plusieurs documents.", line,
                                 "Gardez un seul document : retirez « --- ».")  # fmt: skip
@@ -147,7 +148,7 @@ class _Reader:
                 yield event
 
     def _take(self, event: Any) -> None:
-        line = event.start_mark.line + 1
+        line = _line(event)
         if isinstance(event, yaml.CollectionEndEvent):
             self._close()
             return
@@ -246,6 +247,11 @@ class _Reader:
         if here.anchor:
             self.anchors[here.anchor] = done
         self._add(done, here.line, quoted=True)
+
+
+def _line(event: Any) -> int:
+    line: int = event.start_mark.line + 1
+    return line
 
 
 def _typed(text: str) -> Scalar:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graders.model import Limits, Plan, Work
-from graders.policy import mounts
+from graders.policy import binds, dockerfile
 from graders.policy.roles import Role
 from graders.policy.rules import Service
 
@@ -23,6 +23,7 @@ NETWORK = "default"
 STOP = "2s"  # init forwards SIGTERM; what has not stopped by then is killed
 NOFILE = 65_536
 SHM = 64 * MiB
+LEAST = 16 * MiB  # Docker itself refuses a limit below 6
 PIDS = 128  # the least that a JVM or an Airflow worker lives on
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _KEPT = ("command", "entrypoint", "user", "working_dir", "hostname", "read_only", "tty",
@@ -76,13 +77,12 @@ def _service(
     body, limits = it.body, work.rubric.limits
     written: dict[str, Any] = {k: body[k] for k in _KEPT if body.get(k) is not None}
     written |= {
-        "image": image(it.reference),
-        "pull_policy": "never",
+        **_image(it, labels, work, image),
         "environment": dict(body.get("environment", {})),
         "labels": dict(labels),
         "networks": {NETWORK: {"aliases": _aliases(it)}},
-        "volumes": mounts.rewrite(it.name, body, work, it.role, memory // 2),
-        "tmpfs": mounts.tmpfs(body.get("tmpfs", []), memory // 2),
+        "volumes": binds.rewrite(it.name, body, work, it.role, memory // 2),
+        "tmpfs": binds.tmpfs(body.get("tmpfs", []), memory // 2),
         "cap_drop": ["ALL"],
         "cap_add": sorted(it.role.capabilities),
         "security_opt": ["no-new-privileges:true"],
@@ -108,25 +108,49 @@ def _service(
     return written
 
 
+def _image(
+    it: Service, labels: Mapping[str, str], work: Work, image: Callable[[str], str]
+) -> dict[str, Any]:
+    """Return what the service runs: an allowed image, or the build of a judged Dockerfile."""
+    if "build" not in it.body:
+        return {"image": image(it.reference), "pull_policy": "never"}
+    asked = it.body["build"]
+    text = dockerfile.source(asked, work.submission.root)
+    steps = dockerfile.parse(text or "", work.rubric.images)
+    build = {
+        "context": asked["context"],
+        "dockerfile_inline": dockerfile.render(steps, image),
+        "network": "none",
+        "labels": dict(labels),
+        "args": dict(asked.get("args", {})),
+    }
+    if "target" in asked:
+        build["target"] = asked["target"]
+    return {"image": f"{labels[PROJECT_LABEL]}-{it.name.lower()}", "build": build}
+
+
 def shares(services: Sequence[Service], limits: Limits) -> dict[str, int]:
     """Share the exercise's memory, in bytes: own limits are kept while they fit, the rest is split.
 
-    A service without a limit of its own gets at least 256 MiB or an equal part of the budget.
+    A service without a limit of its own gets at least 256 MiB or an equal part of the budget; own
+    limits that do not fit together are cut from the largest down.
     """
     budget = limits.memory * MiB
-    wants = {it.name: w for it in services if (w := _own_memory(it.body, it.role, budget))}
-    free = len(services) - len(wants)
-    reserve = free * min(256 * MiB, budget // len(services))
-    if (asked := sum(wants.values())) > budget - reserve:
-        wants = {name: w * (budget - reserve) // asked for name, w in wants.items()}
-    rest = (budget - sum(wants.values())) // free if free else 0
-    return {it.name: max(wants.get(it.name, rest), 6 * MiB) for it in services}
+    asks = {it.name: a for it in services if (a := _own_memory(it.body, it.role))}
+    free = [it.name for it in services if it.name not in asks]
+    left = budget - len(free) * min(256 * MiB, budget // len(services))
+    given: dict[str, int] = {}
+    for name, ask in sorted(asks.items(), key=lambda pair: pair[1]):
+        given[name] = min(ask, left // (len(asks) - len(given)))
+        left -= given[name]
+    rest = budget - sum(given.values())
+    return given | {name: rest // len(free) for name in free}
 
 
-def _own_memory(body: Mapping[str, Any], role: Role, budget: int) -> int:
+def _own_memory(body: Mapping[str, Any], role: Role) -> int:
     limit = body.get("deploy", {}).get("resources", {}).get("limits", {}).get("memory")
     own = int(body.get("mem_limit") or limit or 0)
-    return min(own, budget) if own > 0 else (role.memory or 0) * MiB
+    return max(own, LEAST) if own > 0 else (role.memory or 0) * MiB
 
 
 def _cpus(body: Mapping[str, Any], limits: Limits) -> float:

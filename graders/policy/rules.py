@@ -9,7 +9,7 @@ from typing import Any
 
 from graders.errors import Refusal
 from graders.model import Work
-from graders.policy import mounts
+from graders.policy import dockerfile, mounts
 from graders.policy.forbidden import Why
 from graders.policy.roles import Role, role_of, roles, split
 from graders.policy.source import ComposeFile
@@ -33,6 +33,9 @@ _ENVIRONMENT = re.compile(
     r"(HTTPS?|ALL|FTP|NO)_PROXY|JAVA_TOOL_OPTIONS|_JAVA_OPTIONS|JDK_JAVA_OPTIONS|NODE_OPTIONS|"
     r"PERL5(LIB|OPT)|RUBY(LIB|OPT)|GCONV_PATH|FAKETIME[A-Z_]*|PATH|HOSTALIASES|SSLKEYLOGFILE|"
     r"(DOCKER|COMPOSE|BUILDKIT)_[A-Z_]+"
+)
+STEERS = Why(
+    "variable-interdite", "cette variable charge du code ou détourne le réseau", "Retirez-la."
 )
 LOG_DRIVERS = frozenset({"", "json-file", "local", "none"})
 
@@ -83,11 +86,32 @@ def build(it: Service, work: Work) -> Iterator[Refusal]:
             "construction", "cet exercice ne construit pas d'image",
             "Utilisez une image permise avec « image: » et montez vos fichiers avec « volumes: ».",
         ), "build")  # fmt: skip
-    elif mounts.inside(it.body["build"].get("context", ""), work.submission.root) is None:
+    else:
+        yield from _dockerfile(it, work)
+
+
+def _dockerfile(it: Service, work: Work) -> Iterator[Refusal]:
+    asked = it.body["build"]
+    if mounts.inside(asked.get("context", ""), work.submission.root) is None:
         yield it.refusal(Why(
             "construction", "le contexte de construction n'est pas dans le rendu",
             "Écrivez build: . ou build: ./dossier.",
         ), "build")  # fmt: skip
+        return
+    for key in asked.get("args", {}):
+        if _ENVIRONMENT.fullmatch(key.upper()):
+            yield it.refusal(STEERS, "build", "args", key)
+    text = dockerfile.source(asked, work.submission.root)
+    if text is None:
+        yield it.refusal(Why(
+            "dockerfile", "le Dockerfile est absent, trop grand ou n'est pas en UTF-8",
+            "Déposez-le dans le contexte de construction.",
+        ), "build")  # fmt: skip
+        return
+    name = asked.get("dockerfile", "Dockerfile")
+    for step in dockerfile.parse(text, work.rubric.images):
+        if step.why is not None:
+            yield Refusal(step.why.rule, f"{step.why.message}.", name, step.line, step.why.instead)
 
 
 def volumes(it: Service, work: Work) -> Iterator[Refusal]:
@@ -95,28 +119,26 @@ def volumes(it: Service, work: Work) -> Iterator[Refusal]:
     listed, tmpfs = it.body.get("volumes", []), it.body.get("tmpfs", [])
     for odd in mounts.judge(listed, tmpfs, work):
         part = "volumes" if any(m["target"] == odd.target for m in listed) else "tmpfs"
-        yield it.refusal(odd.why, part, _index(it, part, odd.target), detail=odd.detail)
+        index, text = _entry(it, part, odd.target)
+        yield it.refusal(odd.why, part, index, detail=odd.detail or text)
 
 
-def _index(it: Service, part: str, target: str) -> int:
-    """Return the index, in the student's own list, of the entry for a container path."""
-    raw = it.file.document.get("services", {}).get(it.name) or {}
+def _entry(it: Service, part: str, target: str) -> tuple[int, str]:
+    """Return the index and text, in the student's own list, of the entry for a container path."""
+    raw = it.file.document["services"].get(it.name) or {}
     entries = raw.get(part)
     for index, entry in enumerate(entries if isinstance(entries, list) else []):
         text = entry.get("target") if isinstance(entry, dict) else entry
         if isinstance(text, str) and target.rstrip("/") in text:
-            return index
-    return 10_000  # none: the line of the list itself
+            return index, f" ({text[:80]})"
+    return 10_000, ""  # none, as with `extends`: the line of the list itself
 
 
 def environment(it: Service, _: Work) -> Iterator[Refusal]:
     """No variable that loads code, redirects traffic or steers Docker."""
     for key, value in it.body.get("environment", {}).items():
         if _ENVIRONMENT.fullmatch(key.upper()):
-            yield it.refusal(Why(
-                "variable-interdite", "cette variable charge du code ou détourne le réseau",
-                "Retirez-la.",
-            ), "environment", key)  # fmt: skip
+            yield it.refusal(STEERS, "environment", key)
         elif value is None:
             yield it.refusal(Why(
                 "variable-absente", "cette variable n'a pas de valeur chez le correcteur",
@@ -195,8 +217,14 @@ def links(it: Service, _: Work) -> Iterator[Refusal]:
             yield it.refusal(Why("forme", "ce lien n'a pas la forme service:nom"), "links")
 
 
+def working_dir(it: Service, _: Work) -> Iterator[Refusal]:
+    """The working directory is no door to the engine's own descriptors (CVE-2024-21626)."""
+    if not dockerfile.plain_folder(it.body.get("working_dir", "/")):
+        yield it.refusal(dockerfile.FOLDER, "working_dir")
+
+
 Rule = Callable[[Service, Work], Iterator[Refusal]]
 RULES: tuple[Rule, ...] = (
-    image, build, volumes, environment, capabilities, security, replicas, ports, logging, memory,
-    links,
+    image, build, working_dir, volumes, environment, capabilities, security, replicas, ports,
+    logging, memory, links,
 )  # fmt: skip

@@ -15,18 +15,20 @@ import jsonschema
 
 from graders.errors import ReportError
 from graders.model import Criterion, Finding, Outcome, Plot, Report, Result, Stage, Status
-from graders.reports.view import cleaned
+from graders.reports.view import PLOTS, cleaned
 from graders.text import LIMIT
 
 SCHEMA = 1
 MAX_BYTES = 1_000_000
 CENT = 0.005
+# Characters of a field and plots of a criterion; the next pair where a report is too large.
+SIZES = ((LIMIT, PLOTS), (LIMIT // 5, 2), (LIMIT // 25, 0))
 
 
 def render(report: Report) -> str:
     """Return the report as canonical JSON: sorted keys, UTF-8, two spaces, a final newline."""
-    for limit in (LIMIT, LIMIT // 5, LIMIT // 25):
-        document = to_document(cleaned(report, limit))
+    for limit, plots in SIZES:
+        document = to_document(cleaned(report, limit, plots))
         _check(document)
         text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2, sort_keys=True)
         if len(text.encode()) < MAX_BYTES:

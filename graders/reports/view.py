@@ -108,8 +108,11 @@ def above(report: Report) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((name, lines) for name, lines in parts if lines)
 
 
-def cleaned(report: Report, limit: int = LIMIT) -> Report:
-    """Return the report with every text cleaned and bounded; what is clean stays as it is."""
+def cleaned(report: Report, limit: int = LIMIT, plots: int = PLOTS) -> Report:
+    """Return the report with texts cleaned and bounded, and at most `plots` plots a criterion.
+
+    What is clean stays as it is.
+    """
     return replace(
         report,
         exercise=one_line(report.exercise),
@@ -117,13 +120,13 @@ def cleaned(report: Report, limit: int = LIMIT) -> Report:
         team=one_line(report.team),
         members=tuple(map(one_line, report.members[:ENTRIES])),
         commit=one_line(report.commit),
-        results=tuple(_result(r, limit) for r in report.results),
+        results=tuple(_result(r, limit, plots) for r in report.results),
         notices=tuple(clean(n, limit) for n in report.notices[:ENTRIES]),
         provenance={one_line(k): _value(v, limit) for k, v in report.provenance.items()},
     )
 
 
-def _result(result: Result, limit: int) -> Result:
+def _result(result: Result, limit: int, plots: int) -> Result:
     asked, found = result.criterion, result.finding
     criterion: Criterion = replace(
         asked, id=one_line(asked.id), title=one_line(asked.title), hint=clean(asked.hint, limit)
@@ -135,7 +138,7 @@ def _result(result: Result, limit: int) -> Result:
         seen=clean(found.seen, limit),
         wanted=clean(found.wanted, limit),
         hint="" if own == criterion.hint else own,
-        plots=tuple(map(_plot, found.plots[:PLOTS])),
+        plots=tuple(map(_plot, found.plots[:plots])),
     )
     return replace(result, criterion=criterion, finding=finding, seconds=round(result.seconds, 3))
 

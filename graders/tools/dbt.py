@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,11 @@ BUILTIN_TESTS = ("unique", "not_null", "relationships")
 def connect(work: Work, stack: Any, say: Say) -> Iterator[Session]:
     """Start dbt on the student's project, in their stack or on this machine."""
     project = dbt_project.load(work.submission.root)
-    if not work.hidden.exists():
-        write_data(work.hidden_seed, work.hidden)
     place = work.scratch / "dbt"
+    shutil.rmtree(place, ignore_errors=True)
     warehouse = DuckDB(place / "entrepot", LANES)
     with dbt_host.start(project, place, LANES) as dbt:
+        write_data(work.hidden_seed, work.hidden)  # while dbt starts
         session = open_session(work, dbt, warehouse, dbt_host.PARSE_LIMIT, say)
         with contextlib.closing(session):
             yield session

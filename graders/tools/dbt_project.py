@@ -146,7 +146,7 @@ def lacking_services(root: Path, images: Mapping[str, str]) -> list[str]:
 
 def _role(image: str, images: Mapping[str, str]) -> str:
     """Return the local image that an official one stands for: postgres, dbt or nothing."""
-    name = image.split("@")[0]
+    name = image.split("@", maxsplit=1)[0]
     if ":" in name.rsplit("/", 1)[-1]:
         name = name.rsplit(":", 1)[0]
     return images.get(name, "").rsplit("/", 1)[-1]

@@ -38,9 +38,8 @@ JSON = st.recursive(
 def results(draw: st.DrawFn) -> Result:
     ratio = draw(st.floats(0, 1))
     worth = draw(st.sampled_from([0.5, 1, 2.0, 4]))
-    finding = Finding(
-        ratio, *(draw(TEXT) for _ in range(4)), draw(st.lists(PLOT, max_size=2).map(tuple))
-    )
+    plots = tuple(draw(st.lists(PLOT, max_size=2)))
+    finding = Finding(ratio, draw(TEXT), draw(TEXT), draw(TEXT), draw(TEXT), plots)
     return Result(
         Criterion(draw(TEXT), draw(TEXT), worth, draw(TEXT), draw(st.booleans())),
         draw(st.sampled_from(Status)),

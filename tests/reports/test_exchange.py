@@ -17,7 +17,7 @@ from graders.reports import csv, junit, markdown
 from tests.reports import samples
 from tests.reports.strategies import reports as any_report
 
-CALM = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+CALM = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def cases(report: Report) -> list[tuple[str, str]]:
