@@ -57,7 +57,7 @@ def spark(seed: int, folder: Path, options: Options) -> None:
     planned = transactions.plan(seed, rows, extra_region=options.hidden)
     kind = writers.Parquet if options.format == "parquet" else writers.Csv
     with closing(kind(folder, [transactions.TRANSACTIONS, transactions.PRODUCTS])) as file:
-        file.write(transactions.PRODUCTS.name, transactions.products(seed, planned))
+        file.write(transactions.PRODUCTS.name, planned.products)
 
         def made(run: range) -> pa.Table | pa.Buffer:
             return file.encode(transactions.transactions(seed, planned, run))

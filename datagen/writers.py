@@ -15,13 +15,13 @@ from typing import Protocol, TypeAlias
 
 import duckdb
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 
 from datagen.options import Progress, silent
+from datagen.sheet import Rows
 from datagen.table import MONEY, Table, plain
 
-Chunk: TypeAlias = tuple[str, pa.Table]
+Chunk: TypeAlias = tuple[str, Rows]
 _SQL = {
     pa.int64(): "bigint",
     pa.int32(): "integer",
@@ -49,7 +49,7 @@ _DUCKDB: dict[str, str | bool | int | float | list[str]] = {
 class Writer(Protocol):
     """Takes chunks of any table, in any order; `close` completes the files."""
 
-    def write(self, table: str, chunk: pa.Table) -> None: ...  # noqa: D102 - see the class
+    def write(self, table: str, chunk: Rows) -> None: ...  # noqa: D102 - see the class
 
     def close(self) -> None: ...  # noqa: D102 - see the class
 
@@ -83,13 +83,13 @@ class Csv:
         for table in tables:
             self._files[table.name].write((",".join(table.schema.names) + "\n").encode())
 
-    def write(self, table: str, chunk: pa.Table) -> None:
+    def write(self, table: str, chunk: Rows) -> None:
         """Append the chunk to its table's file."""
         self.append(table, self.encode(chunk))
 
-    def encode(self, chunk: pa.Table) -> pa.Buffer:
+    def encode(self, chunk: Rows) -> pa.Buffer:
         """Return what `append` takes; any thread may call this."""
-        return encoded(chunk)
+        return chunk.csv()
 
     def append(self, table: str, rows: pa.Buffer) -> None:
         """Append encoded rows to their table's file."""
@@ -111,13 +111,13 @@ class Parquet:
             for t in tables
         }
 
-    def write(self, table: str, chunk: pa.Table) -> None:
+    def write(self, table: str, chunk: Rows) -> None:
         """Append the chunk to its table's file."""
-        self.append(table, chunk)
+        self.append(table, self.encode(chunk))
 
-    def encode(self, chunk: pa.Table) -> pa.Table:
-        """Return the chunk: only the file's own writer can encode it."""
-        return chunk
+    def encode(self, chunk: Rows) -> pa.Table:
+        """Return typed columns: only the file's own writer can encode them."""
+        return chunk.table()
 
     def append(self, table: str, rows: pa.Table) -> None:
         """Append the chunk to its table's file."""
@@ -141,12 +141,11 @@ class Sqlite:
         for table in tables:
             self._db.execute(create_table(table, table.name, _SQLITE, keys=True))
 
-    def write(self, table: str, chunk: pa.Table) -> None:
+    def write(self, table: str, chunk: Rows) -> None:
         """Insert the chunk."""
-        chunk = plain(chunk)
         dated = [
             column.cast(pa.string()) if pa.types.is_date(column.type) else column
-            for column in chunk.columns
+            for column in plain(chunk.table()).columns
         ]
         marks = ",".join("?" * len(dated))
         rows = zip(*(column.to_pylist() for column in dated), strict=True)
@@ -172,9 +171,9 @@ class DuckDB:
         for table in tables:
             self._db.execute(create_table(table, f"{schema}.{table.name}", _SQL, keys=False))
 
-    def write(self, table: str, chunk: pa.Table) -> None:
+    def write(self, table: str, chunk: Rows) -> None:
         """Insert the chunk."""
-        self._db.register("chunk", chunk)
+        self._db.register("chunk", chunk.table())
         self._db.execute(f"INSERT INTO {self._schema}.{table} SELECT * FROM chunk")  # noqa: S608 - our names
         self._db.unregister("chunk")
 
@@ -197,11 +196,11 @@ class Postgres:
         for table, name in zip(tables, names, strict=True):
             self._line(create_table(table, name, _SQL, keys=keys, schema=schema) + ";")
 
-    def write(self, table: str, chunk: pa.Table) -> None:
+    def write(self, table: str, chunk: Rows) -> None:
         """Append a COPY of the chunk."""
-        columns = ", ".join(chunk.column_names)
+        columns = ", ".join(chunk.sheet.schema.names)
         self._line(f"COPY {self._schema}.{table} ({columns}) FROM stdin WITH (FORMAT csv);")
-        self._file.write(encoded(chunk))
+        self._file.write(chunk.csv())
         self._line("\\.")
 
     def close(self) -> None:
@@ -228,13 +227,3 @@ def create_table(
         ]
     body = ",\n  ".join(parts)
     return f"CREATE TABLE {name} (\n  {body}\n)"
-
-
-def encoded(chunk: pa.Table) -> pa.Buffer:
-    """Return the chunk's rows as CSV, without a header."""
-    # Arrow quotes every name of a header, and with "needed" every text: we write our own header,
-    # and "none" raises if a text ever needs quotes.
-    options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="none")
-    sink = pa.BufferOutputStream()
-    pyarrow.csv.write_csv(chunk, sink, options)
-    return sink.getvalue()

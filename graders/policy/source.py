@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,6 +23,7 @@ NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.y
 OVERRIDES = tuple(
     f"{n}.override{e}" for n in ("compose", "docker-compose") for e in (".yaml", ".yml")
 )
+MOST = 40  # refusals shown at once
 EXPANSION = 4 << 20  # characters that the variables may add
 _VARIABLE = re.compile(
     r"\$\$|\$(?:\{([A-Za-z_][A-Za-z0-9_]*)(\}|:?[-+?])|([A-Za-z_][A-Za-z0-9_]*))"
@@ -68,8 +69,14 @@ def find(root: Path) -> ComposeFile:
     document = _clean(file, raw)
     refusals += _variables(file, document)
     if refusals:
-        raise PolicyError(*refusals)
+        raise all_of(refusals)
     return ComposeFile(root, name, tree, document, file.variables)
+
+
+def all_of(refusals: Iterable[Refusal]) -> PolicyError:
+    """Return one error for all refusals, in the order of the file, each once, at most 40."""
+    listed = sorted(dict.fromkeys(refusals), key=lambda r: (r.line or 0, r.rule))
+    return PolicyError(*listed[:MOST])
 
 
 def _only(root: Path) -> tuple[str, bytes]:

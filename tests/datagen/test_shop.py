@@ -92,7 +92,7 @@ def test_the_size_of_the_chunks_changes_nothing(size: int) -> None:
     def whole(size: int) -> dict[str, pa.Table]:
         parts: dict[str, list[pa.Table]] = {}
         for name, chunk in shop.chunks(5, shop.Sizes.at(0.05), size):
-            parts.setdefault(name, []).append(chunk)
+            parts.setdefault(name, []).append(chunk.table())
         return {name: pa.concat_tables(found).combine_chunks() for name, found in parts.items()}
 
     assert whole(size) == whole(64)

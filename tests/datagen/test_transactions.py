@@ -22,7 +22,7 @@ seeds = st.integers(0, 2**63 - 1)
 
 def made(seed: int, rows: int, size: int = 1 << 16) -> pd.DataFrame:
     planned = transactions.plan(seed, rows)
-    parts = [transactions.transactions(seed, planned, run) for run in chunked(rows, size)]
+    parts = [transactions.transactions(seed, planned, run).table() for run in chunked(rows, size)]
     return frame(pa.concat_tables(parts))
 
 
@@ -151,7 +151,7 @@ def test_a_senseless_number_of_rows_is_refused(rows: int) -> None:
 
 def test_any_run_of_a_huge_table_is_at_hand() -> None:
     planned = transactions.plan(1, 10**10)
-    rows = frame(transactions.transactions(1, planned, range(10**10 - 5, 10**10)))
+    rows = frame(transactions.transactions(1, planned, range(10**10 - 5, 10**10)).table())
     assert rows["transaction_id"].iloc[-1] == 10**10
     assert rows["date"].iloc[-1] == pd.Timestamp(transactions.YEAR, 12, 31)
     assert np.isin(rows["produit_id"], range(1, 201)).all()

@@ -24,7 +24,7 @@ SOURCES = sorted(
     | {(corpus.HERE / "base" / "compose.yaml").read_text("utf-8")}
 )
 TOKENS = [
-    "<<: *a", "&a ", "*a", "!reset ", "${X}", "${X:-y}", "$$", "- ", ": ", "\n", "  ", "{", "}", "[",
+    "<<: *a", "&", "*a", "!reset ", "${X}", "${X:-y}", "$$", "- ", ": ", "\n", "  ", "{", "}", "[",
     "]", '"', "'", "|", ">", "#", "---\n", "privileged: true", "env_file: .env", "\t", "\x00", "\r",
     "null", "0x1F", "1e999", "é", "\u2028", "services:", "volumes:", "extends: base", "build: .",
 ]  # fmt: skip
