@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from functools import partial
 from pathlib import Path
-
-import pyarrow as pa
 
 from datagen import daily, sales, shop, transactions, writers
 from datagen.errors import DatagenError
 from datagen.options import Options, checked_scale
-from datagen.parallel import ahead, cores
-from datagen.table import chunked
 
 
 def superset(seed: int, folder: Path, options: Options) -> None:
@@ -23,7 +17,7 @@ def superset(seed: int, folder: Path, options: Options) -> None:
         writers.Sqlite(folder / "ventes.db", [sales.TABLE]),
     ]
     expected = {sales.TABLE.name: sizes.ventes}
-    writers.pump(sales.chunks(seed, sizes), files, expected, options.progress)
+    writers.pump(sales.jobs(seed, sizes), files, expected, options.progress)
 
 
 def metabase(seed: int, folder: Path, options: Options) -> None:
@@ -34,7 +28,7 @@ def metabase(seed: int, folder: Path, options: Options) -> None:
         writers.Sqlite(folder / "boutique.db", shop.TABLES),
         writers.Postgres(folder / "boutique.sql", shop.TABLES, schema="public", keys=True),
     ]
-    writers.pump(shop.chunks(seed, sizes), files, sizes.expected(), options.progress)
+    writers.pump(shop.jobs(seed, sizes), files, sizes.expected(), options.progress)
 
 
 def dbt(seed: int, folder: Path, options: Options) -> None:
@@ -47,7 +41,7 @@ def dbt(seed: int, folder: Path, options: Options) -> None:
         writers.DuckDB(folder / "boutique.duckdb", shop.TABLES, schema="brut"),
         writers.Postgres(folder / "boutique.sql", shop.TABLES, schema="brut", keys=False),
     ]
-    writers.pump(shop.chunks(seed, sizes), files, sizes.expected(), options.progress)
+    writers.pump(shop.jobs(seed, sizes), files, sizes.expected(), options.progress)
 
 
 def spark(seed: int, folder: Path, options: Options) -> None:
@@ -55,18 +49,11 @@ def spark(seed: int, folder: Path, options: Options) -> None:
     rows = options.rows or max(1, round(transactions.ROWS * checked_scale(options.scale)))
     rows = max(1, rows // 4) if options.hidden else rows
     planned = transactions.plan(seed, rows, extra_region=options.hidden)
+    tables = [transactions.TRANSACTIONS, transactions.PRODUCTS]
     kind = writers.Parquet if options.format == "parquet" else writers.Csv
-    with closing(kind(folder, [transactions.TRANSACTIONS, transactions.PRODUCTS])) as file:
-        file.write(transactions.PRODUCTS.name, planned.products)
-
-        def made(run: range) -> pa.Table | pa.Buffer:
-            return file.encode(transactions.transactions(seed, planned, run))
-
-        runs = chunked(rows, transactions.CHUNK)
-        jobs = (partial(made, run) for run in runs)
-        for run, body in zip(runs, ahead(jobs, cores()), strict=True):
-            file.append(transactions.TRANSACTIONS.name, body)
-            options.progress(run.stop, rows)
+    expected = {transactions.TRANSACTIONS.name: rows}
+    jobs = transactions.jobs(seed, planned)
+    writers.pump(jobs, [kind(folder, tables)], expected, options.progress)
 
 
 def airflow(seed: int, folder: Path, options: Options) -> None:

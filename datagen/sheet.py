@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -19,7 +20,8 @@ from numpy.typing import NDArray
 
 from datagen.table import Ints, money
 
-Places: TypeAlias = NDArray[np.int32] | NDArray[np.int64]
+# Where the spellings of some rows are: all after a common place, each so far from it.
+Places: TypeAlias = tuple[int, NDArray[np.int32] | NDArray[np.int64]]
 
 _GROUP = 10_000  # numbers are spelled by groups of four digits
 _NOTHING = 2 * _GROUP  # the place of the empty text, after the padded and the bare groups
@@ -55,7 +57,7 @@ class Lookup:
 
     def places(self, values: Ints) -> list[Places]:
         """Return the places themselves."""
-        return [values]
+        return [(0, values)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Number:
             place += (above == 0) * np.int32(_GROUP)  # the first group has no leading zeros
             if groups:
                 place[rest == 0] = _NOTHING
-            groups.append(place + closing)
+            groups.append((closing, place))
             rest, closing = above, 0
         return groups[::-1]
 
@@ -109,7 +111,7 @@ class Money:
         """Return the places of the euros' groups and of the cents."""
         euros = values // 100
         after = 2 * (_NOTHING + 1)
-        return [*Number("").places(euros), values - euros * 100 + after]
+        return [*Number("").places(euros), (after, values - euros * 100)]
 
 
 class Text:
@@ -140,25 +142,25 @@ class _Speller:
     def __init__(self, parts: Sequence[Part], ends: Sequence[str]) -> None:
         self._parts = parts
         spelled = [part.spellings(end) for part, end in zip(parts, ends, strict=True)]
-        self._starts = np.cumsum([0, *map(len, spelled)])[:-1]
+        self._starts = list(accumulate(map(len, spelled), initial=0))[:-1]
         self.texts = [text for texts in spelled for text in texts]
         self._array = pa.array(self.texts)
 
     def places(self, values: Sequence[Ints]) -> list[Places]:
         """Return for each row the places in `texts` that make it."""
         return [
-            place + start
+            (start + after, place)
             for start, part, numbers in zip(self._starts, self._parts, values, strict=True)
-            for place in part.places(numbers)
+            for after, place in part.places(numbers)
         ]
 
     def spell(self, values: Sequence[Ints]) -> pa.StringArray:
         """Return the text of each row: one gathering, whose pieces follow each other in memory."""
         places = self.places(values)
-        count, rows = len(places), len(places[0])
+        count, rows = len(places), len(places[0][1])
         spread = np.empty((rows, count), dtype=np.int32)
-        for i, place in enumerate(places):
-            spread[:, i] = place
+        for i, (start, place) in enumerate(places):
+            np.add(place, start, out=spread[:, i], casting="unsafe")
         _, offsets, data = self._array.take(pa.array(spread.ravel())).buffers()
         ends = np.frombuffer(offsets, dtype=np.int32)[: rows * count + 1 : count]
         whole = pa.py_buffer(np.ascontiguousarray(ends))
