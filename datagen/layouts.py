@@ -36,7 +36,7 @@ def dbt(seed: int, folder: Path, options: Options) -> None:
     sizes = shop.Sizes.at(_scale_only(options))
     files: list[writers.Writer] = [
         writers.Csv(folder / "csv", shop.TABLES),
-        writers.Parquet(folder / "parquet", shop.TABLES),
+        writers.Parquet(folder / "parquet"),
         # Raw data has no keys: it is the tests of dbt that must find what is wrong.
         writers.DuckDB(folder / "boutique.duckdb", shop.TABLES, schema="brut"),
         writers.Postgres(folder / "boutique.sql", shop.TABLES, schema="brut", keys=False),
@@ -50,10 +50,13 @@ def spark(seed: int, folder: Path, options: Options) -> None:
     rows = max(1, rows // 4) if options.hidden else rows
     planned = transactions.plan(seed, rows, extra_region=options.hidden)
     tables = [transactions.TRANSACTIONS, transactions.PRODUCTS]
-    kind = writers.Parquet if options.format == "parquet" else writers.Csv
     expected = {transactions.TRANSACTIONS.name: rows}
-    jobs = transactions.jobs(seed, planned)
-    writers.pump(jobs, [kind(folder, tables)], expected, options.progress)
+    file: writers.Writer
+    if options.format == "parquet":  # a row group holds its dictionaries: few and large ones
+        file, size = writers.Parquet(folder), 4 * transactions.CHUNK
+    else:
+        file, size = writers.Csv(folder, tables), transactions.CHUNK
+    writers.pump(transactions.jobs(seed, planned, size), [file], expected, options.progress)
 
 
 def airflow(seed: int, folder: Path, options: Options) -> None:

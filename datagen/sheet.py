@@ -40,19 +40,23 @@ class Part(Protocol):
         """Return, for each row, the places of the spellings that follow each other in it."""
 
 
-@dataclass(frozen=True, slots=True)
 class Lookup:
     """The columns of a small table; a row's number is a place in it."""
 
-    table: pa.Table
+    def __init__(self, table: pa.Table) -> None:
+        # Texts are gathered and written by their code, which costs less than by themselves.
+        self._coded = table.from_arrays(
+            [c.dictionary_encode() if pa.types.is_string(c.type) else c for c in table.columns],
+            table.column_names,
+        )
 
     def columns(self, values: Ints) -> pa.Table:
-        """Gather the rows."""
-        return self.table.take(pa.array(values))
+        """Gather the rows; texts come as a dictionary's."""
+        return self._coded.take(pa.array(values))
 
     def spellings(self, end: str) -> list[str]:
         """Spell each row of the small table."""
-        lines = encoded(self.table).to_pybytes().decode().split("\n")
+        lines = encoded(self._coded).to_pybytes().decode().split("\n")
         return [line + end for line in lines[:-1]]
 
     def places(self, values: Ints) -> list[Places]:
@@ -177,11 +181,20 @@ class Sheet:
 
     def table(self, values: Sequence[Ints]) -> pa.Table:
         """Return the rows as typed columns."""
+        return self.coded(values).cast(self.schema)
+
+    def coded(self, values: Sequence[Ints]) -> pa.Table:
+        """Return the rows as typed columns, of which texts may be a dictionary's."""
         found: dict[str, pa.ChunkedArray] = {}
         for part, numbers in zip(self._parts, values, strict=True):
             columns = part.columns(numbers)
             found |= zip(columns.column_names, columns.columns, strict=True)
-        return pa.table(found).cast(self.schema)
+        coded = pa.table(found)
+        types = [
+            seen.type if pa.types.is_dictionary(seen.type) else wanted.type
+            for seen, wanted in zip(coded.schema, self.schema, strict=True)
+        ]
+        return coded.cast(pa.schema(zip(self.schema.names, types, strict=True)))
 
     def csv(self, values: Sequence[Ints]) -> pa.Buffer:
         """Return the rows as CSV, without a header."""
@@ -205,6 +218,10 @@ class Rows:
     def table(self) -> pa.Table:
         """Return the rows as typed columns."""
         return self.sheet.table(self.values)
+
+    def coded(self) -> pa.Table:
+        """Return the rows as typed columns, of which texts may be a dictionary's."""
+        return self.sheet.coded(self.values)
 
     def csv(self) -> pa.Buffer:
         """Return the rows as CSV, without a header."""

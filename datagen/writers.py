@@ -117,19 +117,21 @@ class Csv:
 class Parquet:
     """One Parquet file per table, one row group per chunk."""
 
-    def __init__(self, folder: Path, tables: Sequence[Table]) -> None:
+    def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._files = {
-            t.name: pq.ParquetWriter(folder / f"{t.name}.parquet", t.schema, store_schema=False)
-            for t in tables
-        }
+        self._folder = folder
+        self._files: dict[str, pq.ParquetWriter] = {}
 
     def encode(self, chunk: Rows) -> pa.Table:
         """Return typed columns: only the file's own writer can encode them."""
-        return chunk.table()
+        return chunk.coded()
 
     def append(self, table: str, body: pa.Table) -> None:
         """Append a row group to its table's file."""
+        if table not in self._files:
+            path = self._folder / f"{table}.parquet"
+            # Without the Arrow schema a reader sees texts, and not that they were coded.
+            self._files[table] = pq.ParquetWriter(path, body.schema, store_schema=False)
         self._files[table].write_table(body)
 
     def close(self) -> None:
