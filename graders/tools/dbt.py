@@ -22,7 +22,7 @@ from graders.tools.dbt_session import Session, hard_coded, open_session, readabl
 from graders.tools.dbt_warehouse import RAW, DuckDB, Warehouse
 
 LANES = 2
-PARSE_LIMIT = 60  # seconds
+PARSE_CPU = 40  # seconds
 DESCRIBED = 0.8  # share of models, and of columns, to describe
 ENOUGH = 5  # models to have right before the hidden data proves anything
 BUILTIN_TESTS = ("unique", "not_null", "relationships")
@@ -38,7 +38,7 @@ def connect(work: Work, stack: Any, say: Say) -> Iterator[Session]:
     starting = _on_host(project, place) if stack is None else _in_stack(project, place, work, stack)
     with starting as (dbt, warehouse):
         write_data(work.hidden_seed, work.hidden)  # while dbt starts
-        session = open_session(work, dbt, warehouse, PARSE_LIMIT, say)
+        session = open_session(work, dbt, warehouse, PARSE_CPU, say)
         with contextlib.closing(session):
             yield session
 
@@ -46,7 +46,7 @@ def connect(work: Work, stack: Any, say: Say) -> Iterator[Session]:
 @contextlib.contextmanager
 def _on_host(project: Project, place: Path) -> Iterator[tuple[Dbt, Warehouse]]:
     warehouse = DuckDB(place / "entrepot", LANES)
-    with dbt_host.start(project, place, LANES, PARSE_LIMIT) as dbt:
+    with dbt_host.start(project, place, LANES, PARSE_CPU) as dbt:
         yield dbt, warehouse
 
 
@@ -59,7 +59,7 @@ def _in_stack(
     played = dbt_project.services(work.submission.root, work.rubric.services)
     if lacking := {"postgres", "dbt"} - played.keys():
         raise StackError(f"compose.yaml : aucun service {', '.join(sorted(lacking))}.")
-    with dbt_stack.start(project, played["dbt"], stack, place, PARSE_LIMIT) as dbt:
+    with dbt_stack.start(project, played["dbt"], stack, place, PARSE_CPU) as dbt:
         yield dbt, dbt_stack.Postgres(stack, played["postgres"])
 
 

@@ -229,12 +229,12 @@ def _without(stuck: Sequence[str]) -> list[str]:
     return ["--exclude", *(f"{name}+" for name in stuck)] if stuck else []
 
 
-def open_session(work: Work, dbt: Dbt, warehouse: Warehouse, limit: float, say: Say) -> Session:
+def open_session(work: Work, dbt: Dbt, warehouse: Warehouse, cpu: float, say: Say) -> Session:
     """Wait until the project is parsed; ApiError or OutOfBounds says why it is not."""
     say("dbt lit le projet")
-    answer = dbt.parsed(limit)
+    answer = dbt.parsed(cpu)
     if answer.late:
-        raise OutOfBounds(f"dbt n'a pas fini de lire le projet en {limit:.0f} s.")
+        raise OutOfBounds(f"dbt n'a pas fini de lire le projet en {cpu:.0f} s de calcul.")
     if not answer.success:
         raise ApiError(f"dbt ne peut pas lire le projet. {readable(answer.error)}")
     manifest = Manifest(read_json(dbt.exchange / "parse" / "manifest.json"))
