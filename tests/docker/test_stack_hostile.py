@@ -54,6 +54,15 @@ for place in sys.argv[1:]:
         pass
 print("fini")
 """
+KNOCK = """
+import socket
+with socket.create_connection(("bareme-door", 3128), 5) as door:
+    try:
+        door.sendall(b"GET http://web:8000/ HTTP/1.1\\r\\n\\r\\n")
+        print(door.recv(100))
+    except OSError:
+        print(b"")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -261,14 +270,15 @@ def survivors(word: str | None) -> list[str]:
 
 
 def test_the_door_gives_nothing_to_the_inside(neighbour: Stack) -> None:
-    ask = "import socket; s = socket.create_connection(('bareme-door', 3128), 5); "
-    ask += "s.sendall(b'GET http://web:8000/ HTTP/1.1\\r\\n\\r\\n'); print(s.recv(100))"
-    assert neighbour.exec("web", ["python3", "-c", ask]).stdout == "b''\n"
+    done = neighbour.exec("web", ["python3", "-c", KNOCK])
+    assert done.stdout == "b''\n", done
 
 
 def test_the_door_itself_has_no_way_out(
     neighbour: Stack, outside: tuple[str, int], client: docker.DockerClient
 ) -> None:
+    if not firewall.ensure():
+        pytest.skip("without root and iptables the door's bridge is only left without NAT")
     row = next(r for r in neighbour.containers.rows() if r["Labels"].get("bareme.role") == "door")
     door = client.containers.get(row["Id"])
     code, said = door.exec_run(["python3", "-c", CONNECT, ":".join(map(str, outside))])
