@@ -12,7 +12,7 @@ from datagen import daily, daily_truths
 from graders import statics
 from graders.model import Finding, Work
 from graders.suite import Suite, expect
-from graders.tools import airflow_roles, airflow_source
+from graders.tools import airflow_local, airflow_roles, airflow_source
 from graders.tools.airflow_session import Seen, Session, connect
 from graders.tools.airflow_warehouse import COLUMNS, Contents, Row
 
@@ -26,7 +26,7 @@ def write_data(seed: int, folder: Path) -> None:
     daily.write(seed, folder)
 
 
-suite: Suite[Session] = Suite("06_airflow", connect, write_data)
+suite: Suite[Session] = Suite("06_airflow", connect, write_data, embedded=airflow_local.INSTALLED)
 
 
 @suite.static()
@@ -142,7 +142,7 @@ def execution(session: Session) -> Finding:
     if seen.state != "success":
         habits = airflow_source.read(session.work.submission.root / "dags").habits
         hint = " ; ".join(str(h) for h in habits if h.breaks)[:1500]
-    return expect(seen.state == "success", f"Exécution du {seen}.", hint=hint)
+    return expect(seen.state == "success", f"Exécution du {seen}.", seen=seen.state, hint=hint)
 
 
 @suite.live(execution)
@@ -162,9 +162,10 @@ def idempotence(session: Session) -> Finding:
     if seen.state != "success":
         return Finding(0.0, f"La seconde exécution du {seen}.")
     more, fewer = _changes(before.rows, after.rows)
+    changed = f"Rejouer le {seen.day} change la table : {more} ligne(s) de plus, {fewer} de moins."
     return expect(
         not more and not fewer,
-        f"Rejouer le {seen.day} change la table : {more} ligne(s) de plus, {fewer} de moins.",
+        changed if more or fewer else "",
         seen=f"{len(after.rows)} lignes",
         wanted=f"{len(before.rows)} lignes",
     )
@@ -190,7 +191,8 @@ def jour_suivant(session: Session) -> Finding:
         wrong.append(f"{foreign} ligne(s) ajoutées ne sont pas du {seen.day}")
     if not added:
         wrong.append(f"aucune ligne du {seen.day} n'est arrivée")
-    return expect(not wrong, f"Après le {seen.day} : {' ; '.join(wrong)}.", seen=len(after.rows))
+    said = f"Après le {seen.day} : {' ; '.join(wrong)}." if wrong else ""
+    return expect(not wrong, said, seen=f"{len(after.rows)} lignes")
 
 
 @suite.drill(execution)
