@@ -166,7 +166,7 @@ def test_cpu_pids_files_and_shared_memory_are_capped(base: Base) -> None:
     assert it["cpus"] == 2.0
     assert it["pids_limit"] == 512
     assert it["shm_size"] <= it["mem_limit"] // 2
-    assert it["ulimits"]["nofile"]["hard"] == 65_536
+    assert it["ulimits"]["nofile"]["hard"] == rewrite.NOFILE
     assert it["ulimits"]["fsize"]["hard"] == 1024 * MiB
     assert it["ulimits"]["memlock"] == {"soft": -1, "hard": -1}
     small = base("cpus: 0.5", "pids_limit: 20", "ulimits: {nofile: 100}").service()
