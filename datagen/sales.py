@@ -25,7 +25,7 @@ from datagen.writers import Chunk, Job
 YEAR = 2025
 CATEGORIES = 5
 PRODUCTS = 35
-CHUNK = 200_000
+CHUNK = 1 << 15
 
 _SEASONS = (9, 8, 9, 10, 10, 11, 12, 9, 10, 11, 13, 16)
 _FLAGSHIP_CENTS = range(5_900, 12_000)  # list prices at which it must lead
