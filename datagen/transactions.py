@@ -8,8 +8,9 @@ deviations.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,8 @@ import pyarrow as pa
 from datagen import catalogue, columns, defects
 from datagen.errors import DatagenError
 from datagen.sheet import Lookup, Number, Rows, Sheet
-from datagen.table import MONEY, Ints, Stream, Table, money, stream
+from datagen.table import MONEY, Ints, Stream, Table, chunked, money, stream
+from datagen.writers import Chunk, Job
 
 YEAR = 2025
 ROWS = 1_000_000
@@ -111,6 +113,17 @@ def plan(seed: int, rows: int = ROWS, *, extra_region: bool = False) -> Plan:
     )
     days = [_SEASONS[date.month - 1] for date in dates]
     return Plan(rows, sheet, _products(seed, products, prices), days, list(regions.values()))
+
+
+def jobs(seed: int, planned: Plan, size: int = CHUNK) -> Iterator[Job]:
+    """Yield what makes the products, then the transactions chunk by chunk."""
+
+    def made(rows: range) -> list[Chunk]:
+        return [(TRANSACTIONS.name, transactions(seed, planned, rows))]
+
+    yield lambda: [(PRODUCTS.name, planned.products)]
+    for rows in chunked(planned.rows, size):
+        yield partial(made, rows)
 
 
 def transactions(seed: int, planned: Plan, rows: range) -> Rows:

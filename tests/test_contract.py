@@ -66,6 +66,14 @@ def test_the_data_of_every_exercise_can_be_generated(exercise: str) -> None:
 
 
 def test_the_names_of_the_exercises_are_the_clients() -> None:
-    names = "01_superset 02_metabase 03_elk 04_spark 05_grafana 06_airflow 07_dbt".split()
+    names = [
+        "01_superset",
+        "02_metabase",
+        "03_elk",
+        "04_spark",
+        "05_grafana",
+        "06_airflow",
+        "07_dbt",
+    ]
     assert set(course.exercises()) <= set(names)
     assert set(tools.MODULES) == set(course.exercises())

@@ -124,19 +124,19 @@ class Airflow:
 
     def dags(self) -> list[Dag]:
         """Return the DAGs that the last parsing found."""
-        return [_dag(row) for row in self._pages("dags", "dags")]
+        return [read_dag(row) for row in self._pages("dags", "dags")]
 
     def dag(self, dag_id: str) -> Dag:
         """Return one DAG with its details."""
-        return _dag(self._get(f"dags/{quote(dag_id)}/details"))
+        return read_dag(self._get(f"dags/{quote(dag_id)}/details"))
 
     def import_failures(self) -> list[ImportFailure]:
         """Return the files that could not be imported."""
-        return [_failure(row) for row in self._pages("importErrors", "import_errors")]
+        return [read_failure(row) for row in self._pages("importErrors", "import_errors")]
 
     def tasks(self, dag_id: str) -> list[Task]:
         """Return the tasks of a DAG."""
-        return [_task(row) for row in self._get(f"dags/{quote(dag_id)}/tasks").get("tasks", [])]
+        return [read_task(row) for row in self._get(f"dags/{quote(dag_id)}/tasks").get("tasks", [])]
 
     def pause(self, dag_id: str, paused: bool) -> None:
         """Pause a DAG, or let it run: a paused one keeps its triggered runs in the queue."""
@@ -211,7 +211,8 @@ def _when(text: Any) -> dt.datetime | None:
         return None
 
 
-def _dag(row: Mapping[str, Any]) -> Dag:
+def read_dag(row: Mapping[str, Any]) -> Dag:
+    """Read a DAG as the API gives it."""
     return Dag(
         id=str(row["dag_id"]),
         file=str(row.get("relative_fileloc") or row.get("fileloc") or ""),
@@ -225,7 +226,8 @@ def _dag(row: Mapping[str, Any]) -> Dag:
     )
 
 
-def _task(row: Mapping[str, Any]) -> Task:
+def read_task(row: Mapping[str, Any]) -> Task:
+    """Read a task as the API gives it."""
     delay = row.get("retry_delay") or {}
     return Task(
         id=str(row["task_id"]),
@@ -250,7 +252,7 @@ def _run(row: Mapping[str, Any]) -> DagRun:
     )
 
 
-def _failure(row: Mapping[str, Any]) -> ImportFailure:
+def read_failure(row: Mapping[str, Any]) -> ImportFailure:
     """Read an import error: the last frame in the file itself is the line to show."""
     file = str(row.get("filename") or "?")
     trace = str(row.get("stack_trace") or "")[-20_000:]

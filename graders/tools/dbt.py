@@ -121,10 +121,10 @@ def resultats(work: Work) -> Finding:
 def build(session: Session) -> Finding:
     """`dbt build` passes: every imposed model is built, tests run and none fails."""
     state = session.team
-    if complaint := _stopped(session.team.answer, state.stuck):
-        return Finding(0.0, complaint)
-    if bad := [r for r in state.answer.rows if r.failed]:
-        return Finding(0.0, _failures(bad))
+    bad = [r for r in state.answer.rows if r.failed]
+    complaints = [_stopped(state.answer, state.stuck), _failures(session, bad) if bad else ""]
+    if any(complaints):
+        return Finding(0.0, " ".join(filter(None, complaints)))
     if lacking := sorted(MODELS.keys() - session.models.keys()):
         return Finding(0.0, f"Modèle(s) absent(s) du projet : {', '.join(lacking)}.")
     tests = sum(r.is_test for r in state.answer.rows)
@@ -143,8 +143,8 @@ def _stopped(answer: Answer, stuck: Collection[str]) -> str:
     return ""
 
 
-def _failures(rows: Collection[Row]) -> str:
-    shown = [f"{r.name} ({readable(r.message)})" for r in list(rows)[:3]]
+def _failures(session: Session, rows: Collection[Row]) -> str:
+    shown = [f"{r.name} ({session.explain(r)})" for r in list(rows)[:3]]
     more = f" ; et {len(rows) - 3} autre(s)" if len(rows) > 3 else ""
     return f"dbt build échoue sur {len(rows)} nœud(s) : {' ; '.join(shown)}{more}."
 
@@ -166,8 +166,8 @@ def _rows(session: Session, *names: str) -> Finding:
 def _why(session: Session, name: str) -> str:
     """Return what dbt said of a model that it could not build."""
     rows = session.team.answer.rows
-    said = next((r.message for r in rows if r.failed and not r.is_test and r.name == name), "")
-    return f" : {readable(said)}" if said else ""
+    said = [r for r in rows if r.failed and not r.is_test and fold(r.name) == name]
+    return f" : {session.explain(said[0])}" if said else ""
 
 
 @suite.live()
