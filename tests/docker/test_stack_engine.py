@@ -113,7 +113,7 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Second]:
             engine.process.terminate()
             engine.process.wait()
         run(["ip", "netns", "del", engine.space])
-        run(["umount", str(engine.place / "disk")])
+        run(["umount", "-R", str(engine.place / "disk")])  # the engine mounts its data once more
         shutil.rmtree(engine.place, ignore_errors=True)
 
 
