@@ -30,7 +30,7 @@ _STATUSES = {
     "error": "dbt ne l'a pas construit",
     "skipped": "un modèle qu'il lit n'est pas construit",
     "stuck": "il ne se termine pas",
-    "absent": "dbt ne l'a pas construit : il est désactivé, éphémère, ou lit un modèle arrêté",
+    "absent": "dbt ne l'a pas construit : désactivé, éphémère, en Python, ou après un tel modèle",
 }
 _HARD_CODED = re.compile(rf"\b{RAW}\s*[.\"]", re.IGNORECASE)
 
@@ -52,6 +52,7 @@ class State:
     stuck: tuple[str, ...]
     differences: Mapping[str, Difference | None]
     columns: Mapping[str, tuple[str, ...]]
+    unbuilt: Mapping[str, str]  # unique id of each model that is not there, and why
     docs: Answer | None = None
 
     @property
@@ -95,6 +96,11 @@ class Session:
     def models(self) -> dict[str, Mapping[str, object]]:
         """Return the project's models by folded name."""
         return {fold(name): node for name, node in self.manifest.models.items()}
+
+    @cached_property
+    def python(self) -> list[str]:
+        """Return the models in Python: PostgreSQL has none, and on DuckDB they would run here."""
+        return [n["name"] for n in self.manifest.nodes("model") if n["language"] == "python"]
 
     @cached_property
     def team(self) -> State:
@@ -156,16 +162,17 @@ class Session:
             else:
                 columns[name] = tuple(map(str, seen.columns))
                 differences[name] = compare(model, seen, wanted[name])
-        return State(answer, stuck, differences, columns, documented)
+        return State(answer, stuck, differences, columns, unbuilt, documented)
 
     def _build(self, lane: int) -> tuple[Answer, tuple[str, ...]]:
         """Build all; where a node does not end, build the others without it."""
         env = self.warehouse.env(lane)
-        answer = self.dbt.run(["build", "--no-write-json"], lane=lane, cpu=BUILD_CPU, env=env)
+        args = ["build", "--no-write-json", *_without(self.python)]
+        answer = self.dbt.run(args, lane=lane, cpu=BUILD_CPU, env=env)
         if not answer.late or not answer.running:
             return answer, ()
         stuck = tuple(node.split(".")[2] for node in answer.running)
-        args = ["build", "--no-write-json", *_without(stuck)]
+        args = ["build", "--no-write-json", *_without([*self.python, *stuck])]
         again = self.dbt.run(args, lane=lane, cpu=BUILD_CPU, env=env)
         return again, stuck
 
@@ -177,7 +184,7 @@ class Session:
         """
         rows = [r for r in answer.rows if not r.is_test]
         if any(r.is_test and r.failed for r in answer.rows):
-            args = ["run", "--no-write-json", *_without(stuck)]
+            args = ["run", "--no-write-json", *_without([*self.python, *stuck])]
             again = self.dbt.run(args, lane=lane, cpu=BUILD_CPU, env=self.warehouse.env(lane))
             rows += again.rows
         last = {r.id: r.status for r in rows}
@@ -201,7 +208,8 @@ class Session:
         """Start from the clean build, inject the fault, see which tests fail."""
         self.warehouse.restore(lane)
         self.warehouse.execute(lane, fault.statements)
-        env, options = self.warehouse.env(lane), ["--no-write-json", *_without(stuck)]
+        env = self.warehouse.env(lane)
+        options = ["--no-write-json", *_without([*self.python, *stuck])]
         if early := self._early_tests(fault.tables):
             # Most faults are seen here already, and the tables need not be built again.
             args = ["test", "--fail-fast", *options, "--select", *early]
