@@ -32,7 +32,8 @@ _STATUSES = {
     "stuck": "il ne se termine pas",
     "absent": "dbt ne l'a pas construit : désactivé, éphémère, en Python, ou après un tel modèle",
 }
-_HARD_CODED = re.compile(rf"\b{RAW}\s*[.\"]", re.IGNORECASE)
+_HARD_CODED = re.compile(rf'\b{RAW}"?\s*\.\s*"?[a-z]', re.IGNORECASE)
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/|\{#.*?#\}", re.DOTALL)
 
 
 @lru_cache(maxsize=4)
@@ -252,7 +253,7 @@ class Session:
 
 def hard_coded(node: Mapping[str, object]) -> bool:
     """Say whether a node names the raw schema in its SQL instead of calling source()."""
-    return bool(_HARD_CODED.search(str(node.get("raw_code", ""))))
+    return bool(_HARD_CODED.search(_COMMENT.sub("", str(node.get("raw_code", "")))))
 
 
 def _without(stuck: Sequence[str]) -> list[str]:
@@ -274,7 +275,7 @@ def open_session(work: Work, dbt: Dbt, warehouse: Warehouse, cpu: float, say: Sa
 _WHERE = re.compile(r"(?P<file>[\w./-]+\.(?:sql|ya?ml|csv|md))\b")
 _LINE = re.compile(r"\bline (?P<line>\d+)\b")
 _SQL_LINE = re.compile(r"^\s*LINE \d+: (?P<text>.+)$", re.MULTILINE)
-_BANNER = re.compile(r"^(Runtime|Database|Compilation) Error in .*$", re.MULTILINE)
+_BANNER = re.compile(r"^\s*(Runtime|Database|Compilation|Parsing) Error( in .*)?$", re.MULTILINE)
 
 
 def readable(message: str, source: str = "") -> str:

@@ -48,7 +48,8 @@ def test_messages_are_bounded() -> None:
         ("select * from brut.clients", True),
         ('select * from "brut"."clients"', True),
         ("select * from {{ source('brut', 'clients') }}", False),
-        ("select * from x -- les données brutes. Fin", False),
+        ("select * from x -- les données du schéma brut. Fin", False),
+        ("{# brut.clients #} select * from x /* brut.clients\n */", False),
     ],
 )
 def test_the_raw_schema_in_full(sql: str, holds: bool) -> None:
