@@ -39,9 +39,13 @@ def counts(weights: Sequence[int]) -> Column:
 
 def skewed(stream: Stream, rows: range, bound: int) -> Ints:
     """Draw integers in [0, bound) that favour the small ones, as the square of a uniform does."""
-    half = stream.words(rows) >> np.uint64(32)
-    squared = half * half >> np.uint64(32)
-    return (squared * np.uint64(bound) >> np.uint64(32)).astype(np.int64)
+    drawn = stream.words(rows)
+    drawn >>= np.uint64(32)
+    drawn *= drawn
+    drawn >>= np.uint64(32)
+    drawn *= np.uint64(bound)
+    drawn >>= np.uint64(32)
+    return drawn.view(np.int64)
 
 
 def choice(values: Sequence[str], weights: Sequence[int] | None = None) -> Column:
@@ -66,12 +70,12 @@ def rising(stream: Stream, rows: range, total: int, weights: Sequence[int]) -> I
 
     The bins fill in proportion to their weights, so that dates rise with identifiers.
     """
-    edges = np.cumsum(np.array(weights, dtype=np.int64))
-    span = int(edges[-1])
-    at = (
-        np.arange(rows.start, rows.stop, dtype=np.int64) * span + stream.below(span, rows)
-    ) // total
-    found: Ints = np.searchsorted(edges, at, side="right").astype(np.int64)
+    lots = np.repeat(np.arange(len(weights), dtype=np.int64), weights)
+    span = len(lots)
+    at = np.arange(rows.start, rows.stop, dtype=np.uint64) * np.uint64(span)
+    at += stream.below(span, rows).view(np.uint64)
+    at //= np.uint64(total)  # unsigned: ten times as fast
+    found: Ints = lots[at.view(np.int64)]
     return found
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -17,8 +18,9 @@ import pyarrow as pa
 
 from datagen import catalogue, columns
 from datagen.options import checked_scale
-from datagen.table import MONEY, Ints, Table, chunked, frame, money, stream
-from datagen.writers import Chunk
+from datagen.sheet import Lookup, Money, Rows, Sheet
+from datagen.table import MONEY, Ints, Stream, Table, chunked, frame, money, stream
+from datagen.writers import Chunk, Job
 
 YEAR = 2025
 CATEGORIES = 5
@@ -106,36 +108,53 @@ def plan(seed: int) -> Plan:
 
 def build(seed: int, scale: float = 1.0) -> pd.DataFrame:
     """Return the sales of a small shop in memory, money as floats."""
-    return frame(pa.concat_tables(chunk for _, chunk in chunks(seed, Sizes.at(scale))))
+    made = (rows.table() for job in jobs(seed, Sizes.at(scale)) for _, rows in job())
+    return frame(pa.concat_tables(made))
 
 
-def chunks(seed: int, sizes: Sizes, size: int = CHUNK) -> Iterator[Chunk]:
-    """Yield the sales chunk by chunk, by date."""
+def jobs(seed: int, sizes: Sizes, size: int = CHUNK) -> Iterator[Job]:
+    """Yield what makes the sales chunk by chunk, by date."""
     planted = plan(seed)
+    make = partial(_sales, seed, sizes, planted, _sheet(seed, sizes, planted))
     for rows in chunked(sizes.ventes, size):
-        yield TABLE.name, _sales(seed, rows, sizes, planted)
+        yield partial(make, rows)
 
 
-def _sales(seed: int, rows: range, sizes: Sizes, planted: Plan) -> pa.Table:
-    product = columns.weighted(stream(seed, "ventes", "produit"), rows, planted.weights)
-    quantity = columns.weighted(stream(seed, "ventes", "quantite"), rows, _QUANTITY_SHARES) + 1
-    names = pa.array([p.name for p in planted.products])
-    categories = pa.array([p.category for p in planted.products])
-    clients = pa.array([f"C{number:04}" for number in range(1, sizes.clients + 1)])
-    price = planted.cents[product]
-    days = columns.rising(stream(seed, "ventes", "date"), rows, sizes.ventes, _days(planted))
-    client = columns.skewed(stream(seed, "ventes", "client_id"), rows, sizes.clients)
-    return pa.table(
-        {
-            "date": columns.dates(dt.date(YEAR, 1, 1), days),
-            "produit": names.take(pa.array(product)),
-            "categorie": categories.take(pa.array(product)),
-            "quantite": quantity,
-            "prix_unitaire": money(price),
-            "client_id": clients.take(pa.array(_shuffled(seed, "clients", sizes.clients)[client])),
-            "montant_total": money(quantity * price),
-        }
-    ).cast(TABLE.schema)
+def _sheet(seed: int, sizes: Sizes, planted: Plan) -> Sheet:
+    product = np.repeat(np.arange(PRODUCTS), len(_QUANTITY_SHARES))
+    quantity = np.tile(np.arange(1, len(_QUANTITY_SHARES) + 1), PRODUCTS)
+    sold = {
+        "produit": pa.array([p.name for p in planted.products]).take(pa.array(product)),
+        "categorie": pa.array([p.category for p in planted.products]).take(pa.array(product)),
+        "quantite": quantity,
+        "prix_unitaire": money(planted.cents[product]),
+    }
+    clients = [f"C{number + 1:04}" for number in _shuffled(seed, "clients", sizes.clients)]
+    return Sheet(
+        TABLE.schema,
+        Lookup(pa.table({"date": columns.dates(dt.date(YEAR, 1, 1), np.arange(365))})),
+        Lookup(pa.table(sold)),
+        Lookup(pa.table({"client_id": clients})),
+        Money("montant_total"),
+    )
+
+
+def _sales(seed: int, sizes: Sizes, planted: Plan, sheet: Sheet, rows: range) -> list[Chunk]:
+    def of(column: str) -> Stream:
+        return stream(seed, "ventes", column)
+
+    product = columns.weighted(of("produit"), rows, planted.weights)
+    more = columns.weighted(of("quantite"), rows, _QUANTITY_SHARES)  # than one
+    made = Rows(
+        sheet,
+        (
+            columns.rising(of("date"), rows, sizes.ventes, _days(planted)),
+            product * len(_QUANTITY_SHARES) + more,
+            columns.skewed(of("client_id"), rows, sizes.clients),
+            (more + 1) * planted.cents[product],
+        ),
+    )
+    return [(TABLE.name, made)]
 
 
 def _days(planted: Plan) -> list[int]:

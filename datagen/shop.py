@@ -11,28 +11,34 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from datagen import catalogue, columns
 from datagen.options import checked_scale
-from datagen.table import MONEY, Ints, Table, chunked, frame, money, stream
-from datagen.table import build as build_rows
-from datagen.writers import Chunk
+from datagen.sheet import Lookup, Money, Number, Rows, Sheet, Text
+from datagen.table import MONEY, Ints, Stream, Table, chunked, frame, money, stream
+from datagen.writers import Chunk, Job
 
 YEAR = 2025
 STATUSES = ("livree", "en_attente", "annulee")
 IDLE = 20  # each 20th client never orders, each 20th product is never sold
 CHUNK = 100_000
 
-_MOST_PRODUCTS = 20_000  # their prices are all that is held in memory
+_FIRST_SIGN_UP, _LAST_SIGN_UP = dt.date(YEAR - 2, 1, 1), dt.date(YEAR - 1, 12, 31)
+_MOST_PRODUCTS = 2_000  # all that is held in memory, and in the processor's cache
 _MOST_LINES = 5
 _LINES_SHARES = (25, 30, 22, 14, 9)  # of orders with 1, 2... lines
 _QUANTITY_SHARES = (55, 25, 12, 5, 3)
 _MONTH_WEIGHTS = (8, 6, 7, 8, 8, 9, 7, 5, 8, 9, 13, 16)
+
+# The weight of each day of the year, which its month decides.
+DAY_WEIGHTS = tuple(
+    _MONTH_WEIGHTS[(dt.date(YEAR, 1, 1) + dt.timedelta(days=i)).month - 1] for i in range(365)
+)
 
 TABLES = (
     Table(
@@ -119,48 +125,54 @@ class Sizes:
 def build(seed: int, scale: float = 1.0) -> Mapping[str, pd.DataFrame]:
     """Return the four tables of a small shop in memory, money as floats."""
     parts: dict[str, list[pa.Table]] = {table.name: [] for table in TABLES}
-    for name, chunk in chunks(seed, Sizes.at(scale)):
-        parts[name].append(chunk)
+    for job in jobs(seed, Sizes.at(scale)):
+        for name, chunk in job():
+            parts[name].append(chunk.table())
     return {name: frame(pa.concat_tables(found)) for name, found in parts.items()}
 
 
-def chunks(seed: int, sizes: Sizes, size: int = CHUNK) -> Iterator[Chunk]:
-    """Yield the shop chunk by chunk, parents before children, in bounded memory."""
+def jobs(seed: int, sizes: Sizes, size: int = CHUNK) -> Iterator[Job]:
+    """Yield what makes the shop chunk by chunk, parents before children, in bounded memory."""
+    clients = partial(_clients, seed, _client_sheet())
     for rows in chunked(sizes.clients, size):
-        yield "clients", _clients(seed, rows)
-    products = _products(seed, range(sizes.produits))
-    yield "produits", products
-    prices = _prices(seed, range(sizes.produits))
+        yield partial(clients, rows)
+    yield partial(_products, seed, range(sizes.produits))
+    till = _Till(seed, sizes, _prices(seed, range(sizes.produits)))
     lines_before = 0
     for rows in chunked(sizes.commandes, size):
-        orders, lines = _orders(seed, rows, sizes, prices, lines_before)
-        lines_before += lines.num_rows
-        yield "commandes", orders
-        yield "details_commandes", lines
+        yield partial(till.ring_up, rows, lines_before)
+        lines_before += int(till.lines(rows).sum())
 
 
-def _clients(seed: int, rows: range) -> pa.Table:
-    drawn = build_rows(
-        "clients",
-        {
-            "client_id": columns.serial(),
-            "nom": columns.choice(catalogue.SURNAMES),
-            "prenom": columns.choice(catalogue.FIRST_NAMES),
-            "email": columns.choice(catalogue.MAIL_DOMAINS),
-            "ville": columns.choice(list(catalogue.CITIES), list(catalogue.CITIES.values())),
-            "date_inscription": columns.day(dt.date(YEAR - 2, 1, 1), dt.date(YEAR - 1, 12, 31)),
-        },
-        rows,
-        seed,
+def _client_sheet() -> Sheet:
+    names = {"nom": catalogue.SURNAMES, "prenom": catalogue.FIRST_NAMES}
+    folded = {n: Lookup(pa.table({n: list(map(columns.ascii_fold, t))})) for n, t in names.items()}
+    domains = Lookup(pa.table({"domaine": catalogue.MAIL_DOMAINS}))
+    days = np.arange((_LAST_SIGN_UP - _FIRST_SIGN_UP).days + 1)
+    return Sheet(
+        _SCHEMAS["clients"],
+        Number("client_id"),
+        *(Lookup(pa.table({name: texts})) for name, texts in names.items()),
+        # The number is what makes the address unique.
+        Text("email", (folded["prenom"], folded["nom"], Number("n"), domains), (".", ".", "@", "")),
+        Lookup(pa.table({"ville": list(catalogue.CITIES)})),
+        Lookup(pa.table({"date_inscription": columns.dates(_FIRST_SIGN_UP, days)})),
     )
-    first, last = (
-        columns.mapped(drawn[name], {text: columns.ascii_fold(text) for text in texts})
-        for name, texts in (("prenom", catalogue.FIRST_NAMES), ("nom", catalogue.SURNAMES))
-    )
-    number = drawn["client_id"].cast(pa.string()).combine_chunks()  # what makes it unique
-    user = pc.binary_join_element_wise(first, last, number, ".")
-    email = pc.binary_join_element_wise(user, drawn["email"].combine_chunks(), "@")
-    return drawn.set_column(3, "email", email).cast(_SCHEMAS["clients"])
+
+
+def _clients(seed: int, sheet: Sheet, rows: range) -> list[Chunk]:
+    def of(column: str) -> Stream:
+        return stream(seed, "clients", column)
+
+    number = np.arange(rows.start + 1, rows.stop + 1)
+    last = of("nom").below(len(catalogue.SURNAMES), rows)
+    first = of("prenom").below(len(catalogue.FIRST_NAMES), rows)
+    domain = of("email").below(len(catalogue.MAIL_DOMAINS), rows)
+    town = columns.weighted(of("ville"), rows, list(catalogue.CITIES.values()))
+    days = (_LAST_SIGN_UP - _FIRST_SIGN_UP).days + 1
+    since = of("date_inscription").below(days, rows)
+    email = np.stack([first, last, number, domain])
+    return [("clients", Rows(sheet, (number, last, first, email, town, since)))]
 
 
 def _names(seed: int, rows: range) -> Ints:
@@ -179,69 +191,109 @@ def _prices(seed: int, rows: range) -> Ints:
     return base[_names(seed, rows)] * percent // 10_000 * 100 + 90
 
 
-def _products(seed: int, rows: range) -> pa.Table:
-    at = _names(seed, rows)
-    names = pa.array([product.name for product in catalogue.PRODUCTS]).take(pa.array(at))
-    edition = np.arange(rows.start, rows.stop) // len(catalogue.PRODUCTS)
-    suffix = pa.array([""] + [f" n° {i + 1}" for i in range(1, int(edition.max()) + 1)])
-    categories = pa.array([product.category for product in catalogue.PRODUCTS])
-    return pa.table(
+def _products(seed: int, rows: range) -> list[Chunk]:
+    count = len(catalogue.PRODUCTS)
+    sold = [catalogue.PRODUCTS[at] for at in _names(seed, rows)]
+    editions = [f" n° {i // count + 1}" if i >= count else "" for i in rows]
+    names = [product.name + edition for product, edition in zip(sold, editions, strict=True)]
+    table = pa.table(
         {
             "produit_id": np.arange(rows.start + 1, rows.stop + 1),
-            "nom": pc.binary_join_element_wise(names, suffix.take(pa.array(edition)), ""),
-            "categorie": categories.take(pa.array(at)),
+            "nom": names,
+            "categorie": [product.category for product in sold],
             "prix": money(_prices(seed, rows)),
         }
-    ).cast(_SCHEMAS["produits"])
-
-
-def _orders(
-    seed: int, rows: range, sizes: Sizes, prices: Ints, lines_before: int
-) -> tuple[pa.Table, pa.Table]:
-    """Return a run of orders with all their lines, which come after `lines_before` others."""
-
-    def drawn(column: str, weights: tuple[int, ...]) -> Ints:
-        return columns.weighted(stream(seed, "commandes", column), rows, weights)
-
-    counts = drawn("lignes", _LINES_SHARES) + 1
-    on_sale = drawn("promotion", (6, 1)) == 1
-    starts = np.cumsum(counts) - counts
-    of_order = np.repeat(np.arange(len(rows)), counts)
-    rank = np.arange(len(of_order)) - starts[of_order]
-    line_rows = range(lines_before, lines_before + len(of_order))
-    shelf = (
-        stream(seed, "commandes", "rayon").below(_MOST_LINES, rows)[of_order] + rank
-    ) % _MOST_LINES
-    product = _bought(seed, line_rows, shelf, len(prices))
-    quantity = (
-        columns.weighted(stream(seed, "details_commandes", "quantite"), line_rows, _QUANTITY_SHARES)
-        + 1
     )
-    price = prices[product - 1]
-    price = np.where(on_sale[of_order], price * 9 // 10, price)
-    numbers = np.arange(rows.start + 1, rows.stop + 1)
-    days = _days()
-    orders = {
-        "commande_id": numbers,
-        "client_id": _buyers(seed, rows, sizes.clients),
-        "date_commande": columns.dates(
-            dt.date(YEAR, 1, 1),
-            columns.rising(stream(seed, "commandes", "date_commande"), rows, sizes.commandes, days),
-        ),
-        "statut": pa.array(STATUSES).take(pa.array(drawn("statut", (82, 11, 7)))),
-        "montant_total": money(np.add.reduceat(quantity * price, starts)),
-    }
-    lines = {
-        "detail_id": np.arange(line_rows.start + 1, line_rows.stop + 1),
-        "commande_id": numbers[of_order],
-        "produit_id": product,
-        "quantite": quantity,
-        "prix_unitaire": money(price),
-    }
-    return (
-        pa.table(orders).cast(_SCHEMAS["commandes"]),
-        pa.table(lines).cast(_SCHEMAS["details_commandes"]),
+    sheet = Sheet(_SCHEMAS["produits"], Lookup(table))
+    return [("produits", Rows(sheet, (np.arange(len(rows)),)))]
+
+
+class _Till:
+    """Rings up runs of orders with all their lines."""
+
+    def __init__(self, seed: int, sizes: Sizes, prices: Ints) -> None:
+        self._seed, self._sizes, self._prices = seed, sizes, prices
+        self._orders = Sheet(
+            _SCHEMAS["commandes"],
+            Number("commande_id"),
+            Number("client_id"),
+            Lookup(_dated_statuses()),
+            Money("montant_total"),
+        )
+        self._lines = Sheet(
+            _SCHEMAS["details_commandes"],
+            Number("detail_id"),
+            Number("commande_id"),
+            Lookup(_bought_lines(prices)),
+        )
+
+    def lines(self, rows: range) -> Ints:
+        """Return how many lines each of these orders has."""
+        return self._drawn("lignes", rows, _LINES_SHARES) + 1
+
+    def ring_up(self, rows: range, lines_before: int) -> list[Chunk]:
+        """Return these orders and their lines, which come after `lines_before` others."""
+        counts = self.lines(rows)
+        starts = np.cumsum(counts) - counts
+        of_order = np.repeat(np.arange(len(rows)), counts)
+        line_rows = range(lines_before, lines_before + len(of_order))
+        first_shelf = stream(self._seed, "commandes", "rayon").below(_MOST_LINES, rows) - starts
+        shelf = (first_shelf[of_order] + np.arange(len(of_order))) % _MOST_LINES
+        product = _bought(self._seed, line_rows, shelf, len(self._prices))
+        sale = self._drawn("promotion", rows, (6, 1))[of_order]
+        quantities = stream(self._seed, "details_commandes", "quantite")
+        quantity = columns.weighted(quantities, line_rows, _QUANTITY_SHARES) + 1
+        numbers = np.arange(rows.start + 1, rows.stop + 1)
+        amounts = quantity * _price(self._prices[product - 1], sale)
+        lines = (
+            np.arange(line_rows.start + 1, line_rows.stop + 1),
+            numbers[of_order],
+            ((product - 1) * len(_QUANTITY_SHARES) + quantity - 1) * 2 + sale,
+        )
+        orders = (*self._order_columns(rows), np.add.reduceat(amounts, starts))
+        return [
+            ("commandes", Rows(self._orders, orders)),
+            ("details_commandes", Rows(self._lines, lines)),
+        ]
+
+    def _order_columns(self, rows: range) -> tuple[Ints, Ints, Ints]:
+        dates = stream(self._seed, "commandes", "date_commande")
+        day = columns.rising(dates, rows, self._sizes.commandes, DAY_WEIGHTS)
+        status = self._drawn("statut", rows, (82, 11, 7))
+        numbers = np.arange(rows.start + 1, rows.stop + 1)
+        client = _buyers(self._seed, rows, self._sizes.clients)
+        return numbers, client, day * len(STATUSES) + status
+
+    def _drawn(self, column: str, rows: range, weights: tuple[int, ...]) -> Ints:
+        return columns.weighted(stream(self._seed, "commandes", column), rows, weights)
+
+
+def _dated_statuses() -> pa.Table:
+    days, statuses = np.arange(len(DAY_WEIGHTS)), len(STATUSES)
+    return pa.table(
+        {
+            "date_commande": columns.dates(dt.date(YEAR, 1, 1), np.repeat(days, statuses)),
+            "statut": list(STATUSES) * len(days),
+        }
     )
+
+
+def _bought_lines(prices: Ints) -> pa.Table:
+    """Return all that a line can say: each product in each quantity, at full price then not."""
+    each = len(_QUANTITY_SHARES) * 2
+    at = np.arange(len(prices) * each)
+    return pa.table(
+        {
+            "produit_id": at // each + 1,
+            "quantite": at % each // 2 + 1,
+            "prix_unitaire": money(_price(prices[at // each], at % 2)),
+        }
+    )
+
+
+def _price(full: Ints, on_sale: Ints) -> Ints:
+    """Return the price to pay in cents: 10 % less on sale, rounded down."""
+    return np.where(on_sale == 1, full * 9 // 10, full)
 
 
 def _bought(seed: int, line_rows: range, shelf: Ints, products: int) -> Ints:
@@ -261,9 +313,3 @@ def _buyers(seed: int, rows: range, clients: int) -> Ints:
     first = int(stream(seed, "commandes", "client_id", "meilleur").below(active, range(1))[0])
     stride = next(n for n in range(active * 5 // 8, 2 * active) if np.gcd(n, active) == 1)
     return columns.skipping((ranks * stride + first) % active, IDLE)
-
-
-def _days() -> list[int]:
-    """Return the weight of each day of the year, which its month decides."""
-    year = [dt.date(YEAR, 1, 1) + dt.timedelta(days=i) for i in range(365)]
-    return [_MONTH_WEIGHTS[day.month - 1] for day in year]

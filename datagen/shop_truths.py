@@ -178,9 +178,9 @@ def answers(tables: Tables) -> dict[str, int | float | str]:
         "nb_ventes": len(sales),
         "ca_total": revenue / 100,
         "panier_moyen": round(revenue / sales["commande_id"].nunique() / 100, 2),
-        "meilleur_mois": str(months.loc[months["chiffre_affaires"].idxmax(), "annee_mois"]),
+        "meilleur_mois": str(months.set_index("annee_mois")["chiffre_affaires"].idxmax()),
         "meilleure_categorie": str(by_category.idxmax()),
-        "meilleur_client": int(clients.loc[clients["montant_depense"].idxmax(), "client_id"]),
+        "meilleur_client": int(str(clients.set_index("client_id")["montant_depense"].idxmax())),
         "clients_sans_achat": int((clients["nb_commandes"] == 0).sum()),
         "produits_jamais_vendus": int((products["quantite_vendue"] == 0).sum()),
     }
@@ -233,7 +233,7 @@ def _products(products: pd.DataFrame, sales: pd.DataFrame) -> pd.DataFrame:
 
 def _days(days: pd.Series[pd.Timestamp]) -> pd.DataFrame:
     span = pd.Series(pd.date_range(days.min(), days.max(), freq="D"))
-    weekday = span.dt.dayofweek + 1
+    weekday = span.dt.day_of_week + 1
     return pd.DataFrame(
         {
             "date_jour": span,

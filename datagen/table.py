@@ -55,8 +55,11 @@ class Stream:
 
     def below(self, bound: int, rows: range) -> Ints:
         """Return one integer in [0, bound) for each row, for a bound of at most 2**31."""
-        scaled = (self.words(rows) >> np.uint64(32)) * np.uint64(bound) >> np.uint64(32)
-        return scaled.astype(np.int64)
+        scaled = self.words(rows)
+        scaled >>= np.uint64(32)
+        scaled *= np.uint64(bound)
+        scaled >>= np.uint64(32)
+        return scaled.view(np.int64)
 
     def child(self, name: str) -> Stream:
         """Return a stream below this one, for a column that draws more than once per row."""

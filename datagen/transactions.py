@@ -8,14 +8,18 @@ deviations.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
 from datagen import catalogue, columns, defects
 from datagen.errors import DatagenError
-from datagen.table import MONEY, Ints, Stream, Table, money, stream
+from datagen.sheet import Lookup, Number, Rows, Sheet
+from datagen.table import MONEY, Ints, Stream, Table, chunked, money, stream
+from datagen.writers import Chunk, Job
 
 YEAR = 2025
 ROWS = 1_000_000
@@ -37,8 +41,8 @@ _CLIENTS = 20_000
 _PRODUCTS = 200
 _LISTED = range(2_000, 10_000)  # list prices in cents: see the module's first lines
 _SEASONS = (9, 8, 9, 9, 10, 10, 11, 8, 10, 11, 13, 16)
-_QUANTITY = defects.outliers(columns.counts((55, 25, 12, 8)), OUTLIER_ONE_IN, OUTLIER_FACTOR)
-_CHANNEL = columns.choice(list(CHANNELS), list(CHANNELS.values()))
+_QUANTITIES = np.array([1, 2, 3, 4], dtype=np.int64)
+_QUANTITY_SHARES = (55, 25, 12, 8)
 
 TRANSACTIONS = Table(
     "transactions",
@@ -77,17 +81,13 @@ PRODUCTS = Table(
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a team's transactions draw from; arrays are by product, client or day of the year."""
+    """What a team's transactions draw from."""
 
     rows: int
-    names: pa.Array
-    categories: pa.Array
-    prices: Ints
-    costs: Ints
-    segments: Ints
+    sheet: Sheet
+    products: Rows
     days: list[int]
-    months: pa.Array
-    regions: dict[str, int]
+    regions: list[int]
 
 
 def plan(seed: int, rows: int = ROWS, *, extra_region: bool = False) -> Plan:
@@ -97,64 +97,108 @@ def plan(seed: int, rows: int = ROWS, *, extra_region: bool = False) -> Plan:
     listed = [product for product in catalogue.PRODUCTS if product.cents in _LISTED]
     order = np.argsort(stream(seed, "produits", "nom").words(range(len(listed))), kind="stable")
     products = [listed[i] for i in order[:_PRODUCTS]]
-    run = range(_PRODUCTS)
     base = np.array([product.cents for product in products], dtype=np.int64)
-    prices = base * (stream(seed, "produits", "prix").below(21, run) + 90) // 10_000 * 100 + 90
-    dates = [dt.date(YEAR, 1, 1) + dt.timedelta(days=i) for i in range(365)]
+    percent = stream(seed, "produits", "prix").below(21, range(_PRODUCTS)) + 90
+    prices = base * percent // 10_000 * 100 + 90
     extra = EXTRA_REGIONS[int(stream(seed, "region").below(len(EXTRA_REGIONS), range(1))[0])]
-    return Plan(
-        rows=rows,
-        names=pa.array([product.name for product in products]),
-        categories=pa.array([product.category for product in products]),
-        prices=prices,
-        costs=prices * (stream(seed, "produits", "cout").below(36, run) + 45) // 100,
-        segments=columns.weighted(
-            stream(seed, "clients", "segment"), range(_CLIENTS), list(SEGMENTS.values())
-        ),
-        days=[_SEASONS[date.month - 1] for date in dates],
-        months=pa.array([f"{date:%Y-%m}" for date in dates]),
-        regions=REGIONS | ({extra: 5} if extra_region else {}),
+    regions = REGIONS | ({extra: 5} if extra_region else {})
+    dates = [dt.date(YEAR, 1, 1) + dt.timedelta(days=i) for i in range(365)]
+    sheet = Sheet(
+        TRANSACTIONS.schema,
+        Number("transaction_id"),
+        Lookup(pa.table({"date": dates, "mois": [f"{date:%Y-%m}" for date in dates]})),
+        Lookup(_clients(seed)),
+        Lookup(_sold([product.name for product in products], prices)),
+        Lookup(_places(list(regions))),
     )
+    days = [_SEASONS[date.month - 1] for date in dates]
+    return Plan(rows, sheet, _products(seed, products, prices), days, list(regions.values()))
 
 
-def products(seed: int, planned: Plan) -> pa.Table:
-    """Return the products that the transactions refer to."""
-    return pa.table(
-        {
-            "produit_id": np.arange(1, _PRODUCTS + 1),
-            "categorie": planned.categories,
-            "marque": columns.choice(BRANDS)(stream(seed, "produits", "marque"), range(_PRODUCTS)),
-            "cout": money(planned.costs),
-        }
-    ).cast(PRODUCTS.schema)
+def jobs(seed: int, planned: Plan, size: int = CHUNK) -> Iterator[Job]:
+    """Yield what makes the products, then the transactions chunk by chunk."""
+
+    def made(rows: range) -> list[Chunk]:
+        return [(TRANSACTIONS.name, transactions(seed, planned, rows))]
+
+    yield lambda: [(PRODUCTS.name, planned.products)]
+    for rows in chunked(planned.rows, size):
+        yield partial(made, rows)
 
 
-def transactions(seed: int, planned: Plan, rows: range) -> pa.Table:
+def transactions(seed: int, planned: Plan, rows: range) -> Rows:
     """Return a run of transactions, whatever runs were made before."""
 
     def of(column: str) -> Stream:
         return stream(seed, "transactions", column)
 
+    def drawn(column: str, weights: Sequence[int]) -> Ints:
+        return columns.weighted(of(column), rows, weights)
+
     product = columns.skewed(of("produit_id"), rows, _PRODUCTS)
-    client = columns.integers(0, _CLIENTS - 1)(of("client_id"), rows)
-    quantity = _QUANTITY(of("quantite"), rows)
-    price = planned.prices[product]
-    day = columns.rising(of("date"), rows, planned.rows, planned.days)
-    regions = columns.choice(list(planned.regions), list(planned.regions.values()))
+    quantity = drawn("quantite", _QUANTITY_SHARES)
+    quantity += defects.struck(of("quantite").child("outliers"), rows, OUTLIER_ONE_IN) * len(
+        _QUANTITIES
+    )
+    return Rows(
+        planned.sheet,
+        (
+            np.arange(rows.start + 1, rows.stop + 1),
+            columns.rising(of("date"), rows, planned.rows, planned.days),
+            of("client_id").below(_CLIENTS, rows),
+            product * (2 * len(_QUANTITIES)) + quantity,
+            drawn("region", planned.regions) * len(CHANNELS)
+            + drawn("canal", list(CHANNELS.values())),
+        ),
+    )
+
+
+def _clients(seed: int) -> pa.Table:
+    run = range(_CLIENTS)
+    segment = columns.choice(list(SEGMENTS), list(SEGMENTS.values()))
     return pa.table(
         {
-            "transaction_id": np.arange(rows.start + 1, rows.stop + 1),
-            "date": columns.dates(dt.date(YEAR, 1, 1), day),
-            "mois": planned.months.take(pa.array(day)),
-            "client_id": client + 1,
-            "segment_client": pa.array(list(SEGMENTS)).take(pa.array(planned.segments[client])),
-            "produit_id": product + 1,
-            "nom_produit": planned.names.take(pa.array(product)),
-            "quantite": quantity.astype(np.int32),
-            "prix_unitaire": money(price),
-            "montant": money(quantity * price),
-            "region": regions(of("region"), rows),
-            "canal": _CHANNEL(of("canal"), rows),
-        },
-        schema=TRANSACTIONS.schema,
+            "client_id": np.arange(1, _CLIENTS + 1),
+            "segment_client": segment(stream(seed, "clients", "segment"), run),
+        }
     )
+
+
+def _sold(names: list[str], prices: Ints) -> pa.Table:
+    """Return all that a row can say of a sale: each product in each quantity, usual then not."""
+    quantities = np.concatenate([_QUANTITIES, _QUANTITIES * OUTLIER_FACTOR])
+    product = np.repeat(np.arange(len(names)), len(quantities))
+    quantity = np.tile(quantities, len(names))
+    return pa.table(
+        {
+            "produit_id": product + 1,
+            "nom_produit": pa.array(names).take(pa.array(product)),
+            "quantite": quantity,
+            "prix_unitaire": money(prices[product]),
+            "montant": money(quantity * prices[product]),
+        }
+    )
+
+
+def _places(regions: list[str]) -> pa.Table:
+    """Return each region with each channel."""
+    return pa.table(
+        {
+            "region": [region for region in regions for _ in CHANNELS],
+            "canal": list(CHANNELS) * len(regions),
+        }
+    )
+
+
+def _products(seed: int, products: list[catalogue.Product], prices: Ints) -> Rows:
+    run = range(_PRODUCTS)
+    costs = prices * (stream(seed, "produits", "cout").below(36, run) + 45) // 100
+    table = pa.table(
+        {
+            "produit_id": np.arange(1, _PRODUCTS + 1),
+            "categorie": [product.category for product in products],
+            "marque": columns.choice(BRANDS)(stream(seed, "produits", "marque"), run),
+            "cout": money(costs),
+        }
+    )
+    return Rows(Sheet(PRODUCTS.schema, Lookup(table)), (np.arange(_PRODUCTS),))

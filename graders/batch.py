@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from graders import course, intake
-from graders.errors import UsageError
+from graders import course, intake, reports
+from graders.errors import ReportError, UsageError
 from graders.model import Outcome, Report
 
 GRADED, REFUSED, OURS = 0, 1, 2
@@ -129,8 +128,13 @@ def workers(memory: int = 2048) -> int:
     return max(1, min(multiprocessing.cpu_count(), pages // memory))
 
 
-def lost(done: Done) -> Report:
-    """Return the report of a submission whose process left none: to be graded again."""
+def report_of(done: Done) -> Report:
+    """Return the report that a process left, else one that says to grade again."""
+    if done.report is not None:
+        try:
+            return reports.json.load(done.report)
+        except ReportError as error:
+            done = replace(done, code=OURS, error=str(error))
     return Report(
         exercise=done.target.exercise,
         title=done.target.exercise,
@@ -142,9 +146,3 @@ def lost(done: Done) -> Report:
         out_of=20.0,
         notices=(done.error,),
     )
-
-
-def score_of(report: Path) -> tuple[float, float, str]:
-    """Return score, out_of and status of a report that this project wrote."""
-    data = json.loads(report.read_text("utf-8"))
-    return float(data["score"]), float(data["out_of"]), str(data["status"])

@@ -20,7 +20,7 @@ from typing import Any
 from graders.errors import MachineError, PolicyError, Refusal
 from graders.policy import ComposeFile, dotenv
 
-RESOLVE = 20.0  # seconds; a normal file takes 0.1
+RESOLVE = 60.0  # seconds; a normal file takes 0.1, more on a machine that grades a batch
 OUTPUT = 16 << 20  # characters of a resolved document
 MEMORY = 2 << 30  # bytes of address space beyond Go's own reservation
 SAFE_ENV: Mapping[str, str] = {
@@ -97,9 +97,18 @@ def resolve(file: ComposeFile, project: str, scratch: Path) -> dict[str, Any]:
         "--profile", "*", "config", "--format", "json",
     ]  # fmt: skip
     done = call(args, cwd=private, timeout=RESOLVE)
-    if done.code is None or len(done.stdout) > OUTPUT:
-        raise PolicyError(Refusal("compose-bornes", "Compose ne vient pas à bout de ce fichier.",
-                                  file.name, 1, "Simplifiez-le."))  # fmt: skip
+    if done.code is None or "fatal error: " in done.stderr or len(done.stdout) > OUTPUT:
+        if call(["version"], cwd=private, timeout=RESOLVE).code != 0:
+            raise MachineError(f"Docker Compose does not run here: {done.stderr[:300]}")
+        raise PolicyError(
+            Refusal(
+                "compose-bornes",
+                "Compose ne vient pas à bout de ce fichier.",
+                file.name,
+                1,
+                "Simplifiez-le.",
+            )
+        )
     if done.code != 0:
         raise PolicyError(_complaint(file, done.stderr, scratch))
     document: dict[str, Any] = json.loads(done.stdout)

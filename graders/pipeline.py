@@ -110,16 +110,15 @@ def grade_in(place: Path, folder: Path, exercise: str, options: Options, start: 
     work = prepare(submission, rules, place, options)
     run = engine.Run(suite, rules)
     results = _tell(run.run(work, Stage.STATIC), options)
-    refused = False
+    plan = None
     try:
         plan = vet(work, options.runtime)
     except PolicyError as error:
-        refused = True
         results += _tell(run.fail(error, *LIVE), options)
     else:
         results += _tell(live(run, work, plan, options, start), options)
     results = [_marked(r, options.marks) for r in results]
-    return _report(work, results, options, refused, time.monotonic() - started)
+    return _report(work, plan, results, options, time.monotonic() - started)
 
 
 def prepare(submission: Submission, rules: Rubric, place: Path, options: Options) -> Work:
@@ -241,20 +240,24 @@ def _refused(
 
 
 def _report(
-    work: Work, results: list[Result], options: Options, refused: bool, seconds: float
+    work: Work, plan: Plan | None, results: list[Result], options: Options, seconds: float
 ) -> Report:
+    """Put a report together; without a plan the stack was refused."""
     order = {c.id: n for n, c in enumerate(work.rubric.criteria)}
     results = sorted(results, key=lambda r: order[r.criterion.id])
     if any(r.status is Status.ERROR for r in results):
         outcome = Outcome.TO_REGRADE
     else:
-        outcome = Outcome.REFUSED if refused else Outcome.GRADED
+        outcome = Outcome.GRADED if plan else Outcome.REFUSED
     provenance = _provenance(work.rubric, options) | {
         "seed": work.seed,
         "hidden_seed": work.hidden_seed,
         "submission": work.submission.digest,
         "seconds": round(seconds, 1),
     }
+    if plan and options.runtime == "docker":
+        services = plan.document["services"]
+        provenance["images"] = {name: body["image"] for name, body in services.items()}
     return Report(
         exercise=work.rubric.exercise,
         title=work.rubric.title,

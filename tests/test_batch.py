@@ -76,4 +76,12 @@ def test_a_grading_that_hangs_is_ended_and_marked_to_be_regraded(
     assert time.monotonic() - start < 20
     assert (done.code, done.report) == (batch.OURS, None)
     assert ended == [done]
-    assert batch.lost(done).outcome.value == "to_regrade"
+    assert batch.report_of(done).outcome.value == "to_regrade"
+
+
+def test_a_damaged_report_is_to_be_graded_again_and_stops_nothing(tmp_path: Path) -> None:
+    damaged = tmp_path / "bleus-07_dbt.json"
+    damaged.write_text('{"score": NaN}')
+    target = batch.Target(tmp_path, "07_dbt", "bleus")
+    report = batch.report_of(batch.Done(target, batch.GRADED, damaged, ""))
+    assert report.outcome.value == "to_regrade"

@@ -59,7 +59,7 @@ class Rude(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def do_GET(self) -> None:  # noqa: N802 - the base class's name
+    def do_GET(self) -> None:
         Rude.seen.append(dict(self.headers))
         Rude.count += 1
         try:

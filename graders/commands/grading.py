@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from graders.batch import Done
     from graders.model import Report
     from graders.pipeline import Options
     from graders.selftest import Verdict
@@ -157,22 +158,22 @@ def batch(
             timeout=timeout,
             on_done=on_done,
         )
-    rows = [reports.json.load(d.report) if d.report else batches.lost(d) for d in ended]
+    rows = [batches.report_of(d) for d in ended]
     reports.csv.grades(rows, out / "grades.csv")
     again = sum(r.outcome.value == "to_regrade" for r in rows)
     click.echo(f"{len(rows)} rendus, dont {again} à recorriger : {out / 'grades.csv'}")
     sys.exit(batches.OURS if any(d.code == batches.OURS for d in ended) else batches.GRADED)
 
 
-def _line(done: Any) -> str:
+def _line(done: Done) -> str:
     from graders import batch as batches
+    from graders.text import inert, number, one_line
 
+    report = batches.report_of(done)
+    label = {"graded": "", "refused": " (refusé)", "to_regrade": " (à recorriger)"}
     name = f"{done.target.team} {done.target.exercise}"
-    if done.report is None:
-        return f"{name} : pas de rapport ({done.error})"
-    score, out_of, status = batches.score_of(done.report)
-    label = {"graded": "", "refused": " (refusé)", "to_regrade": " (à recorriger)"}[status]
-    return f"{name} : {score:g} / {out_of:g}{label}".replace(".", ",")
+    line = f"{name} : {number(report.score)} / {number(report.out_of)}{label[report.outcome.value]}"
+    return inert(one_line(line + (f" {done.error}" if done.report is None else "")))
 
 
 @click.command()
@@ -194,17 +195,16 @@ def pr(
 ) -> None:
     """Corrige ce qu'une pull request change, avec le barème et les correcteurs de la base."""
     import dataclasses
-    import tempfile
 
-    from graders import course, pullrequest, reports
+    from graders import course, pipeline, pullrequest, reports
     from graders.errors import SubmissionError
 
     try:
         change = pullrequest.read(repo.resolve(), base, head, course.exercises())
         ended = []
         for exercise in change.exercises:
-            with tempfile.TemporaryDirectory(prefix="bareme-pr-") as place:
-                folder = pullrequest.write_out(repo.resolve(), change, exercise, Path(place))
+            with pipeline.scratch() as place:
+                folder = pullrequest.write_out(repo.resolve(), change, exercise, place)
                 options = _options(
                     exercise,
                     "static" if static else runtime,
@@ -245,18 +245,16 @@ def selftest(
     jobs: int | None,
 ) -> None:
     """Corrige la solution (20/20), le départ (0) et chaque mutant ; table des mutants."""
-    import tempfile
-
-    from graders import course
+    from graders import course, pipeline
     from graders.commands.vault import password as ask
 
     names = [course.exercise(e).name for e in exercises] or course.exercises()
     secret = "" if corrections else ask(password_file)
     healthy = True
     for name in names:
-        with tempfile.TemporaryDirectory(prefix="bareme-selftest-") as place:
-            opened = corrections / name if corrections else _open(name, secret, Path(place))
-            healthy &= _selftest(name, opened, Path(place), runtime, only, jobs)
+        with pipeline.scratch() as place:
+            opened = corrections / name if corrections else _open(name, secret, place)
+            healthy &= _selftest(name, opened, place, runtime, only, jobs)
     sys.exit(0 if healthy else 1)
 
 
@@ -371,8 +369,14 @@ def _options(
         key=key_file.read_bytes().strip() if key_file else None,
         replay=replay,
         marks=_marks(marks, team, exercise),
-        say=(lambda _: None) if quiet else lambda text: click.echo(f"  {text}", err=True),
+        say=(lambda _: None) if quiet else _say,
     )
+
+
+def _say(text: str) -> None:
+    from graders.text import inert, one_line
+
+    click.echo(f"  {inert(one_line(text))}", err=True)
 
 
 def _no_password_in_sight() -> None:

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from graders.errors import PolicyError, Refusal
 from graders.model import Plan, Work
 from graders.policy import rewrite, rules, shape
-from graders.policy.source import ComposeFile, find
+from graders.policy.source import ComposeFile, all_of, find
 
 __all__ = ["ComposeFile", "find", "vet"]
 
@@ -27,16 +26,12 @@ def vet(
     """
     literal = _literal(document)
     if refusals := [file.refusal(path, why) for path, why in shape.odd(literal)]:
-        raise PolicyError(*_unique(refusals))
+        raise all_of(refusals)
     services = [rules.service(file, n, b, work) for n, b in literal["services"].items()]
     refusals = [r for it in services for rule in rules.RULES for r in rule(it, work)]
     if refusals:
-        raise PolicyError(*_unique(refusals))
+        raise all_of(refusals)
     return rewrite.plan(literal["name"], services, literal.get("volumes", {}), work, image)
-
-
-def _unique(refusals: list[Refusal]) -> list[Refusal]:
-    return sorted(dict.fromkeys(refusals), key=lambda r: (r.line or 0, r.rule))
 
 
 def _literal(value: Any) -> Any:

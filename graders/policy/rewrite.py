@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+import resource
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graders.model import Limits, Plan, Work
 from graders.policy import binds, dockerfile
 from graders.policy.roles import Role
-from graders.policy.rules import Service
+from graders.policy.rules import Service, aliases
 
 MiB = 1 << 20
 LABEL, PROJECT_LABEL = "bareme", "bareme.project"
@@ -80,7 +81,7 @@ def _service(
         **_image(it, labels, work, image),
         "environment": dict(body.get("environment", {})),
         "labels": dict(labels),
-        "networks": {NETWORK: {"aliases": _aliases(it)}},
+        "networks": {NETWORK: {"aliases": sorted({*aliases(body)} - {it.name})}},
         "volumes": binds.rewrite(it.name, body, work, it.role, memory // 2),
         "tmpfs": binds.tmpfs(body.get("tmpfs", []), memory // 2),
         "cap_drop": ["ALL"],
@@ -166,19 +167,20 @@ def _pids(body: Mapping[str, Any], limits: Limits, count: int) -> int:
 
 
 def _ulimits(body: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
-    asked = body.get("ulimits", {})
-    nofile = asked.get("nofile", NOFILE)
-    hard = nofile if isinstance(nofile, int) else nofile.get("hard", NOFILE)
-    hard = min(hard, NOFILE) if hard > 0 else NOFILE
+    """Cap open files, written files and core dumps; an engine can only lower its own limits.
+
+    `memlock` is not granted: engines without CAP_SYS_RESOURCE then start nothing at all.
+    """
+    asked = body.get("ulimits", {}).get("nofile", NOFILE)
+    hard = asked if isinstance(asked, int) else asked.get("hard", NOFILE)
+    most = min(n for n in (NOFILE, resource.getrlimit(resource.RLIMIT_NOFILE)[1]) if n > 0)
+    files = min(hard, most) if hard > 0 else most
     disk = limits.disk * MiB
-    written = {
-        "nofile": {"soft": hard, "hard": hard},
+    return {
+        "nofile": {"soft": files, "hard": files},
         "core": {"soft": 0, "hard": 0},
         "fsize": {"soft": disk, "hard": disk},
     }
-    if "memlock" in asked:  # locked pages count in the memory limit
-        written["memlock"] = {"soft": -1, "hard": -1}
-    return written
 
 
 def _healthcheck(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,14 +195,6 @@ def _healthcheck(body: Mapping[str, Any]) -> dict[str, Any]:
 def _seconds(duration: str) -> float:
     found = re.findall(r"([0-9.]+)(ms|us|µs|ns|h|m|s)", duration)
     return sum(float(n) * _UNITS[unit] for n, unit in found)
-
-
-def _aliases(it: Service) -> list[str]:
-    """Return the names by which others call a service: its aliases, and its container_name."""
-    names = [a for n in it.body.get("networks", {}).values() for a in (n or {}).get("aliases", [])]
-    if "container_name" in it.body:
-        names.append(it.body["container_name"])
-    return sorted({*names} - {it.name})
 
 
 def _escaped(value: Any) -> Any:

@@ -63,6 +63,22 @@ def service(file: ComposeFile, name: str, body: Mapping[str, Any], work: Work) -
     return Service(file, name, body, role, official, reference)
 
 
+def name(it: Service, _: Work) -> Iterator[Refusal]:
+    """No service answers to a name of the harness's own (its door, its project)."""
+    for alias in (it.name, *aliases(it.body)):
+        if alias.lower().startswith("bareme"):
+            yield it.refusal(Why(
+                "nom-reserve", f"le nom « {alias[:40]} » est réservé au correcteur",
+                "Choisissez un autre nom.",
+            ))  # fmt: skip
+
+
+def aliases(body: Mapping[str, Any]) -> list[str]:
+    """Return the names by which others may call a service: its aliases and its container_name."""
+    names = [a for n in body.get("networks", {}).values() for a in (n or {}).get("aliases", [])]
+    return [*names, *([body["container_name"]] if "container_name" in body else [])]
+
+
 def image(it: Service, work: Work) -> Iterator[Refusal]:
     """The image is one of those that the exercise allows."""
     if "build" in it.body and it.role.build:
@@ -225,6 +241,6 @@ def working_dir(it: Service, _: Work) -> Iterator[Refusal]:
 
 Rule = Callable[[Service, Work], Iterator[Refusal]]
 RULES: tuple[Rule, ...] = (
-    image, build, working_dir, volumes, environment, capabilities, security, replicas, ports,
+    name, image, build, working_dir, volumes, environment, capabilities, security, replicas, ports,
     logging, memory, links,
 )  # fmt: skip

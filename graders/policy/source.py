@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from graders import untrusted
 from graders.errors import PolicyError, Refusal
-from graders.policy import dotenv, reader, shape
+from graders.policy import dotenv, shape
 from graders.policy.forbidden import Why
-from graders.policy.reader import Node
+from graders.untrusted import Node
 
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 OVERRIDES = tuple(
     f"{n}.override{e}" for n in ("compose", "docker-compose") for e in (".yaml", ".yml")
 )
+MOST = 40  # refusals shown at once
 EXPANSION = 4 << 20  # characters that the variables may add
 _VARIABLE = re.compile(
     r"\$\$|\$(?:\{([A-Za-z_][A-Za-z0-9_]*)(\}|:?[-+?])|([A-Za-z_][A-Za-z0-9_]*))"
@@ -58,7 +60,7 @@ class ComposeFile:
 def find(root: Path) -> ComposeFile:
     """Read the Compose file at `root`; PolicyError with every reason why Compose may not see it."""
     name, data = _only(root)
-    tree = reader.read(data, name)
+    tree = untrusted.read(data, name)
     raw = tree.plain()
     file = ComposeFile(root, name, tree, {}, dotenv.project(root))
     if not isinstance(raw, dict) or not isinstance(raw.get("services"), dict):
@@ -68,13 +70,19 @@ def find(root: Path) -> ComposeFile:
     document = _clean(file, raw)
     refusals += _variables(file, document)
     if refusals:
-        raise PolicyError(*refusals)
+        raise all_of(refusals)
     return ComposeFile(root, name, tree, document, file.variables)
+
+
+def all_of(refusals: Iterable[Refusal]) -> PolicyError:
+    """Return one error for all refusals, in the order of the file, each once, at most 40."""
+    listed = sorted(dict.fromkeys(refusals), key=lambda r: (r.line or 0, r.rule))
+    return PolicyError(*listed[:MOST])
 
 
 def _only(root: Path) -> tuple[str, bytes]:
     """Return the name and content of the one Compose file at the submission's root."""
-    found = {n: data for n in NAMES if (data := regular(root, n, reader.SIZE + 1)) is not None}
+    found = {n: data for n in NAMES if (data := regular(root, n, untrusted.SIZE + 1)) is not None}
     if extra := [n for n in OVERRIDES if (root / n).exists()]:
         raise PolicyError(
             Refusal(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
-from docker.errors import APIError, NotFound
+from docker.errors import NotFound
 
 from graders import images
 from graders.errors import MachineError, StackError
@@ -57,7 +57,7 @@ def watched(client: docker.DockerClient, stack: Stack) -> Iterator[None]:
                 if why := excess(stack, *measure(client, stack)):
                     stack.condemn(why)
                     return
-            except (APIError, MachineError, KeyError) as error:
+            except Exception as error:  # one measure may fail; the watch goes on
                 log.debug("the disk of %s was not measured: %s", stack.project, error)
 
     thread = threading.Thread(target=loop, name=f"disk-{stack.project}", daemon=True)
@@ -86,7 +86,7 @@ def measure(client: docker.DockerClient, stack: Stack) -> tuple[int, int]:
     size = count = 0
     volumes: dict[str, str] = {}
     for seen in _containers(client, stack):
-        upper = (seen.get("GraphDriver") or {}).get("Data", {}).get("UpperDir", "")
+        upper = (seen["GraphDriver"].get("Data") or {}).get("UpperDir", "")
         volumes |= {
             m["Name"]: m["Source"] for m in seen["Mounts"] if m["Type"] == "volume" and m["Name"]
         }

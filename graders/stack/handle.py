@@ -23,6 +23,7 @@ from graders.stack.evidence import ServiceState
 from graders.stack.streams import Output
 
 DATA, RESULTS = "donnees", "resultats"  # the folders of Work, as the plan's binds name them
+_STARTING = 30.0  # seconds that our own door may take
 _STOP = 5  # seconds between SIGTERM and SIGKILL
 
 
@@ -48,6 +49,7 @@ class Stack:
         self.containers = Containers(client, plan.project, self.services, self.check)
         self._token = token
         self._verdict = ""
+        self._opened = False
 
     def url(self, service: str, port: int, path: str = "/") -> str:
         """Return the URL of a service, which only this stack's sessions can open."""
@@ -62,6 +64,15 @@ class Stack:
     def session(self) -> Client:
         """Return a new session through the door: its own cookies and headers."""
         return Client(Wire(f"http://bareme:{self._token}@127.0.0.1:{self._door}"), watch=self.check)
+
+    def opened(self) -> bool:
+        """Tell whether the door answers yet."""
+        if not self._opened:
+            near = HTTPConnection("127.0.0.1", self._door, timeout=5)
+            with contextlib.closing(near), contextlib.suppress(OSError, HTTPException):
+                near.request("GET", "/")
+                self._opened = near.getresponse().status == 204
+        return self._opened
 
     def listens(self, service: str, port: int) -> bool:
         """Tell whether a service accepts connections on a port."""
@@ -79,11 +90,14 @@ class Stack:
     @functools.cached_property
     def _door(self) -> int:
         """Return the port of the door on this machine."""
-        seen = self.containers.inspect(dress.DOOR)
-        ports = seen["NetworkSettings"]["Ports"].get(f"{dress.DOOR_PORT}/tcp")
-        if not ports:
-            raise MachineError(f"the stack's door has no published port: {seen['State']}")
-        return int(ports[0]["HostPort"])
+        deadline = time.monotonic() + _STARTING
+        while True:
+            seen = self.containers.inspect(dress.DOOR)
+            if ports := seen["NetworkSettings"]["Ports"].get(f"{dress.DOOR_PORT}/tcp"):
+                return int(ports[0]["HostPort"])
+            if seen["State"]["Status"] in {"exited", "dead"} or time.monotonic() > deadline:
+                raise MachineError(f"the stack's door did not start: {seen['State']}")
+            time.sleep(0.05)
 
     def exec(
         self,

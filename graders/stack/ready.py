@@ -17,7 +17,7 @@ from graders.suite import Say
 
 _LOOK = 0.1  # seconds between two looks at the containers
 _TELL = 5.0  # seconds between two messages about one service
-_ASK = 5.0  # seconds that one HTTP question may take
+_ASK = 10.0  # seconds that one HTTP question may take
 _LOOP = 3  # restarts that make a crash loop
 _STUDENTS = (
     "dependency failed to start",
@@ -95,6 +95,8 @@ def _holds(stack: Stack, one: _Wait, composed: bool, say: Say) -> bool:
         return True
     if now - one.start > min(rule.timeout, stack.limits.start):
         spent = now - one.start
+        if rule.port is not None and not stack.opened():
+            raise MachineError(f"the stack's door did not open in {spent:.0f} s")
         why = f" Dernière réponse : {one.why}" if one.why else ""
         raise StackError(
             _story(stack, f"{rule.service} n'est pas prêt après {spent:.0f} s.{why}", state)
@@ -111,6 +113,8 @@ def _enough(stack: Stack, one: _Wait, state: ServiceState) -> bool:
         return True  # well, or `_fail_early` had raised
     if rule.port is None or state.status != "running":
         return state.status == "running" and state.health in {"", "healthy"}
+    if not stack.opened():
+        return False
     one.ask = time.monotonic() + rule.interval
     try:
         if rule.path is None:
@@ -121,11 +125,6 @@ def _enough(stack: Stack, one: _Wait, state: ServiceState) -> bool:
     except (ApiError, OutOfBounds) as error:
         stack.check()
         one.why = str(error)
-        return False
-    except MachineError:
-        if time.monotonic() - one.start > _ASK:
-            raise
-        one.ask = 0.0  # our own door is still opening
         return False
     one.why = f"GET {rule.path} : {answer.status}"
     return answer.ok

@@ -99,7 +99,7 @@ _CONTEXT_NAMES = {"kwargs", "kw", "context", "ctx", "contexte"}
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """A habit of Airflow 2, where it is, and the form of Airflow 3; `breaks` if it no longer works."""
+    """A habit of Airflow 2, where it is, and the new form; `breaks` if it no longer works."""
 
     file: str
     line: int
@@ -108,12 +108,13 @@ class Habit:
     breaks: bool = True
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line} : « {self.old} » est d'Airflow 2 ; en Airflow 3 : {self.new}"
+        where = f"{self.file}:{self.line}"
+        return f"{where} : « {self.old} » est d'Airflow 2 ; en Airflow 3 : {self.new}"
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What the files of dags/ say: the DAGs that they define, old habits, files that can't be read."""
+    """What the files of dags/ say: the DAGs they define, old habits, what can't be read."""
 
     files: tuple[str, ...] = ()
     dags: tuple[tuple[str, str], ...] = ()  # (file, id); an id that is computed is ""
@@ -154,22 +155,19 @@ def parse(path: Path, name: str) -> ast.Module | str:
     except SyntaxError as error:
         return f"{name}:{error.lineno or 1} : erreur de syntaxe Python ({error.msg})"
     except (ValueError, RecursionError, MemoryError):
-        return f"{name}:1 : ce n'est pas du Python lisible (octets nuls ou imbrication trop profonde)"
+        return f"{name}:1 : illisible (octets nuls, ou imbrication trop profonde)"
 
 
 def definitions(tree: ast.Module) -> Iterator[str]:
     """Yield the id of each DAG that is written in a module, "" where it is computed."""
-    decorators = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             for decorator in node.decorator_list:
                 call = decorator if isinstance(decorator, ast.Call) else None
                 if _name(call.func if call else decorator) == "dag":
-                    decorators.add(id(call))
                     yield _dag_id(call) or node.name
-        elif isinstance(node, ast.Call) and id(node) not in decorators:
-            if _name(node.func) == "DAG":
-                yield _dag_id(node) or ""
+        elif isinstance(node, ast.Call) and _name(node.func) == "DAG":
+            yield _dag_id(node) or ""
 
 
 def _dag_id(call: ast.Call | None) -> str | None:

@@ -11,16 +11,18 @@ from typing import Any
 from datagen import registry, shop_truths
 from datagen.shop_truths import MODELS
 from graders import statics
-from graders.clients.dbt import Answer, Row
+from graders.clients.dbt import Answer, Dbt, Row
 from graders.errors import StackError
 from graders.model import Finding, Work
 from graders.statics import fold
 from graders.suite import Say, Suite, expect, share
 from graders.tools import dbt_host, dbt_project
+from graders.tools.dbt_project import Project
 from graders.tools.dbt_session import Session, hard_coded, open_session, readable, tables
-from graders.tools.dbt_warehouse import RAW, DuckDB
+from graders.tools.dbt_warehouse import RAW, DuckDB, Warehouse
 
 LANES = 2
+PARSE_CPU = 40  # seconds
 DESCRIBED = 0.8  # share of models, and of columns, to describe
 ENOUGH = 5  # models to have right before the hidden data proves anything
 BUILTIN_TESTS = ("unique", "not_null", "relationships")
@@ -32,12 +34,33 @@ def connect(work: Work, stack: Any, say: Say) -> Iterator[Session]:
     project = dbt_project.load(work.submission.root)
     place = work.scratch / "dbt"
     shutil.rmtree(place, ignore_errors=True)
-    warehouse = DuckDB(place / "entrepot", LANES)
-    with dbt_host.start(project, place, LANES) as dbt:
+    place.mkdir()
+    starting = _on_host(project, place) if stack is None else _in_stack(project, place, work, stack)
+    with starting as (dbt, warehouse):
         write_data(work.hidden_seed, work.hidden)  # while dbt starts
-        session = open_session(work, dbt, warehouse, dbt_host.PARSE_LIMIT, say)
+        session = open_session(work, dbt, warehouse, PARSE_CPU, say)
         with contextlib.closing(session):
             yield session
+
+
+@contextlib.contextmanager
+def _on_host(project: Project, place: Path) -> Iterator[tuple[Dbt, Warehouse]]:
+    warehouse = DuckDB(place / "entrepot", LANES)
+    with dbt_host.start(project, place, LANES, PARSE_CPU) as dbt:
+        yield dbt, warehouse
+
+
+@contextlib.contextmanager
+def _in_stack(
+    project: Project, place: Path, work: Work, stack: Any
+) -> Iterator[tuple[Dbt, Warehouse]]:
+    from graders.tools import dbt_stack  # noqa: PLC0415 - the docker SDK costs 0.2 s
+
+    played = dbt_project.services(work.submission.root, work.rubric.services)
+    if lacking := {"postgres", "dbt"} - played.keys():
+        raise StackError(f"compose.yaml : aucun service {', '.join(sorted(lacking))}.")
+    with dbt_stack.start(project, played["dbt"], stack, place, PARSE_CPU) as dbt:
+        yield dbt, dbt_stack.Postgres(stack, played["postgres"])
 
 
 def write_data(seed: int, folder: Path) -> None:
@@ -53,9 +76,12 @@ def structure(work: Work) -> Finding:
     """The stack has both services, the project both targets, each model its layer."""
     try:
         project = dbt_project.load(work.submission.root)
+        played = dbt_project.services(work.submission.root, work.rubric.services)
     except StackError as error:
         return Finding(0.0, str(error))
-    complaints = dbt_project.lacking_services(work.submission.root, work.rubric.images)
+    complaints = [
+        f"compose.yaml : aucun service {r}" for r in work.rubric.services if r not in played
+    ]
     complaints += [
         f"profiles.yml : aucune cible de type {adapter}"
         for adapter in ("postgres", "duckdb")
@@ -95,10 +121,10 @@ def resultats(work: Work) -> Finding:
 def build(session: Session) -> Finding:
     """`dbt build` passes: every imposed model is built, tests run and none fails."""
     state = session.team
-    if complaint := _stopped(session.team.answer, state.stuck):
-        return Finding(0.0, complaint)
-    if bad := [r for r in state.answer.rows if r.failed]:
-        return Finding(0.0, _failures(bad))
+    bad = [r for r in state.answer.rows if r.failed]
+    complaints = [_stopped(state.answer, state.stuck), _failures(session, bad) if bad else ""]
+    if any(complaints):
+        return Finding(0.0, " ".join(filter(None, complaints)))
     if lacking := sorted(MODELS.keys() - session.models.keys()):
         return Finding(0.0, f"Modèle(s) absent(s) du projet : {', '.join(lacking)}.")
     tests = sum(r.is_test for r in state.answer.rows)
@@ -117,8 +143,8 @@ def _stopped(answer: Answer, stuck: Collection[str]) -> str:
     return ""
 
 
-def _failures(rows: Collection[Row]) -> str:
-    shown = [f"{r.name} ({readable(r.message)})" for r in list(rows)[:3]]
+def _failures(session: Session, rows: Collection[Row]) -> str:
+    shown = [f"{r.name} ({session.explain(r)})" for r in list(rows)[:3]]
     more = f" ; et {len(rows) - 3} autre(s)" if len(rows) > 3 else ""
     return f"dbt build échoue sur {len(rows)} nœud(s) : {' ; '.join(shown)}{more}."
 
@@ -140,8 +166,8 @@ def _rows(session: Session, *names: str) -> Finding:
 def _why(session: Session, name: str) -> str:
     """Return what dbt said of a model that it could not build."""
     rows = session.team.answer.rows
-    said = next((r.message for r in rows if r.failed and not r.is_test and r.name == name), "")
-    return f" : {readable(said)}" if said else ""
+    said = [r for r in rows if r.failed and not r.is_test and fold(r.name) == name]
+    return f" : {session.explain(said[0])}" if said else ""
 
 
 @suite.live()

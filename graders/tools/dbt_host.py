@@ -19,7 +19,6 @@ from graders.tools import dbt_worker
 from graders.tools.dbt_project import Project
 from graders.tools.dbt_warehouse import DUCKDB_MEMORY
 
-PARSE_LIMIT = 60
 LIMITS = {"as": 8 << 30, "fsize": 1 << 30, "core": 0}  # bytes
 SCHEMA = "analytique"
 
@@ -41,7 +40,7 @@ class HostWorker:
 
 
 @contextlib.contextmanager
-def start(project: Project, place: Path, lanes: int) -> Iterator[Dbt]:
+def start(project: Project, place: Path, lanes: int, cpu: int) -> Iterator[Dbt]:
     """Give a warm dbt on a copy of the project; its whole process group ends with the block."""
     exchange, copy, home = place / "echange", place / "projet", place / "maison"
     shutil.copytree(project.root, copy)
@@ -57,7 +56,7 @@ def start(project: Project, place: Path, lanes: int) -> Iterator[Dbt]:
             "watch": True,
             "guard": [f"{copy}/"],
             "lanes": lanes,
-            "parse_limit": PARSE_LIMIT,
+            "parse_cpu": cpu,
             "packages": project.packages,
         },
     )  # fmt: skip

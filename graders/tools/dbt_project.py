@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from graders.errors import StackError, SubmissionError
+from graders.policy import roles
 from graders.statics import fold
 from graders.untrusted import read_yaml
 
@@ -123,30 +124,19 @@ def _list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list) else [value]
 
 
-def lacking_services(root: Path, images: Mapping[str, str]) -> list[str]:
-    """Return which of PostgreSQL and dbt no service of the Compose file runs, in French."""
-    found = [p for name in COMPOSE for p in root.rglob(name)]
+def services(root: Path, granted: Mapping[str, Any]) -> dict[str, str]:
+    """Return the service of the Compose file that plays each role of the rubric's `services`."""
+    found = sorted(p for name in COMPOSE for p in root.rglob(name))
     if not found:
-        return ["compose.yaml est introuvable"]
-    try:
-        services = _mapping(found[0], root).get("services")
-    except StackError as error:
-        return [str(error)]
-    if not isinstance(services, Mapping):
-        return [f"{found[0].name} : la section « services » est absente"]
-    roles = {
-        _role(str(s.get("image", "")), images) for s in services.values() if isinstance(s, Mapping)
-    }
-    return [
-        f"{found[0].name} : aucun service {what}"
-        for role, what in (("postgres", "PostgreSQL"), ("dbt", "dbt"))
-        if role not in roles
-    ]
-
-
-def _role(image: str, images: Mapping[str, str]) -> str:
-    """Return the local image that an official one stands for: postgres, dbt or nothing."""
-    name = image.split("@")[0]
-    if ":" in name.rsplit("/", 1)[-1]:
-        name = name.rsplit(":", 1)[0]
-    return images.get(name, "").rsplit("/", 1)[-1]
+        raise StackError("compose.yaml est introuvable.")
+    listed = _mapping(found[0], root).get("services")
+    if not isinstance(listed, Mapping):
+        raise StackError(f"{found[0].name} : la section « services » est absente.")
+    known = roles.roles(granted)
+    played: dict[str, str] = {}
+    for name, body in listed.items():
+        image = str(body.get("image", "")) if isinstance(body, Mapping) else ""
+        role = roles.role_of(str(name), roles.split(image)[0], known).name
+        if role:
+            played.setdefault(role, str(name))
+    return played

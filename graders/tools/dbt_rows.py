@@ -94,12 +94,12 @@ def _keys(model: Model, seen: Columns, wanted: Columns) -> Difference | None:
     key = model.key
     counts = f"{len(seen[key])} ligne(s)", f"{len(wanted[key])} ligne(s)"
     mine, theirs = set(wanted[key]), set(seen[key].dropna())
-    if lacking := sorted(mine - theirs):
+    if lacking := sorted(mine - theirs, key=str):
         shown = ", ".join(_plain(k) for k in lacking[:3])
         return Difference(
             f"{len(lacking)} ligne(s) absente(s), par exemple {key} = {shown}", *counts
         )
-    if extra := sorted(theirs - mine):
+    if extra := sorted(theirs - mine, key=str):
         shown = ", ".join(_plain(k) for k in extra[:3])
         return Difference(f"{len(extra)} ligne(s) de trop, par exemple {key} = {shown}", *counts)
     if len(seen[key]) != len(wanted[key]):
@@ -118,7 +118,7 @@ def _values(model: Model, seen: Columns, wanted: Columns, texts: pd.DataFrame) -
         if name == model.key:
             continue
         same = mine[name].isna() & theirs[name].isna()
-        if kind == "text" or kind == "date":
+        if kind in {"text", "date"}:
             same |= mine[name] == theirs[name]
         else:
             same |= (mine[name] - theirs[name]).abs() <= (CENT if kind == "money" else 1e-9)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from datagen import shop, shop_truths
 from datagen.shop_truths import MODELS
-from graders.clients.dbt import Answer, Dbt, Manifest, read_json
+from graders.clients.dbt import Answer, Dbt, Manifest, Row, read_json
 from graders.errors import ApiError, OutOfBounds
 from graders.model import Work
 from graders.statics import fold
@@ -26,6 +26,12 @@ from graders.tools.dbt_warehouse import RAW, Relation, Warehouse
 
 BUILD_CPU = 25.0  # seconds of CPU of one `dbt build`, several times what the solution needs
 FAULT_CPU = 15.0
+_STATUSES = {
+    "error": "dbt ne l'a pas construit",
+    "skipped": "un modèle qu'il lit n'est pas construit",
+    "stuck": "il ne se termine pas",
+    "absent": "dbt ne l'a pas construit : il est désactivé, éphémère, ou lit un modèle arrêté",
+}
 _HARD_CODED = re.compile(rf"\b{RAW}\s*[.\"]", re.IGNORECASE)
 
 
@@ -47,6 +53,11 @@ class State:
     differences: Mapping[str, Difference | None]
     columns: Mapping[str, tuple[str, ...]]
     docs: Answer | None = None
+
+    @property
+    def healthy(self) -> set[str]:
+        """Return the tests that ran and did not fail."""
+        return {r.id for r in self.answer.rows if r.is_test and r.status in ("pass", "warn")}
 
     @property
     def right(self) -> set[str]:
@@ -116,10 +127,16 @@ class Session:
         found = {t.fault.label: t for part in parts for t in part.result()}
         return tuple(found[fault.label] for fault in todo)
 
+    def explain(self, row: Row) -> str:
+        """Return what dbt said of a node, with its file and line."""
+        node = self.manifest.raw["nodes"].get(row.id, {})
+        return readable(row.message, str(node.get("raw_code", "")))
+
     def _examine(self, lane: int, data: Path, *, docs: bool = False) -> State:
         """Load, build and compare one set of data."""
         self.warehouse.load(lane, data)
         answer, stuck = self._build(lane)
+        unbuilt = self._unbuilt(lane, answer, stuck)
         documented = None
         if docs:
             args = ["docs", "generate", "--no-compile"]
@@ -133,7 +150,7 @@ class Session:
         columns: dict[str, tuple[str, ...]] = {}
         for name, model in MODELS.items():
             try:
-                seen = self._rows(lane, name, 2 * len(wanted[name]) + 100, answer)
+                seen = self._rows(lane, name, 2 * len(wanted[name]) + 100, unbuilt)
             except (ApiError, OutOfBounds) as error:
                 differences[name] = Difference(str(error))
             else:
@@ -152,13 +169,28 @@ class Session:
         again = self.dbt.run(args, lane=lane, cpu=BUILD_CPU, env=env)
         return again, stuck
 
-    def _rows(self, lane: int, name: str, limit: int, answer: Answer) -> pd.DataFrame:
+    def _unbuilt(self, lane: int, answer: Answer, stuck: Sequence[str]) -> dict[str, str]:
+        """Return the status of each model that is not there.
+
+        A test that fails makes `dbt build` skip the models behind it; they are built all the same,
+        so that a test costs its own criteria only.
+        """
+        rows = [r for r in answer.rows if not r.is_test]
+        if any(r.is_test and r.failed for r in answer.rows):
+            args = ["run", "--no-write-json", *_without(stuck)]
+            again = self.dbt.run(args, lane=lane, cpu=BUILD_CPU, env=self.warehouse.env(lane))
+            rows += again.rows
+        last = {r.id: r.status for r in rows}
+        last |= {str(self.models[n]["unique_id"]): "stuck" for n in stuck if n in self.models}
+        ids = (str(node["unique_id"]) for node in self.models.values())
+        return {i: last.get(i, "absent") for i in ids if last.get(i) != "success"}
+
+    def _rows(self, lane: int, name: str, limit: int, unbuilt: Mapping[str, str]) -> pd.DataFrame:
         node = self.models.get(name)
         if node is None:
             raise ApiError("ce modèle n'est pas dans le projet")
-        for row in answer.rows:
-            if row.id == node["unique_id"] and row.status != "success":
-                raise ApiError(f"dbt ne l'a pas construit ({row.status})")
+        if status := unbuilt.get(str(node["unique_id"])):
+            raise ApiError(_STATUSES.get(status, f"dbt ne l'a pas construit ({status})"))
         relation = Relation(str(node["database"]), str(node["schema"]), str(node["alias"]))
         return self.warehouse.rows(lane, relation, limit)
 
@@ -174,11 +206,15 @@ class Session:
             # Most faults are seen here already, and the tables need not be built again.
             args = ["test", "--fail-fast", *options, "--select", *early]
             answer = self.dbt.run(args, lane=lane, cpu=FAULT_CPU, env=env)
-            if failed := answer.failures(tests=True):
-                return Trial(fault, tuple(row.name for row in failed))
+            if found := self._seen(answer):
+                return Trial(fault, found)
         args = ["build", *options, *self._descendants(fault.tables)]
-        answer = self.dbt.run(args, lane=lane, cpu=FAULT_CPU, env=env)
-        return Trial(fault, tuple(row.name for row in answer.failures(tests=True)))
+        return Trial(fault, self._seen(self.dbt.run(args, lane=lane, cpu=FAULT_CPU, env=env)))
+
+    def _seen(self, answer: Answer) -> tuple[str, ...]:
+        """Return the tests that fail now and did not before the fault."""
+        failed = answer.failures(tests=True)
+        return tuple(row.name for row in failed if row.id in self.hidden.healthy)
 
     def _early_tests(self, names: Sequence[str]) -> list[str]:
         """Return the tests that see these raw tables through views alone."""
@@ -215,27 +251,41 @@ def _without(stuck: Sequence[str]) -> list[str]:
     return ["--exclude", *(f"{name}+" for name in stuck)] if stuck else []
 
 
-def open_session(work: Work, dbt: Dbt, warehouse: Warehouse, limit: float, say: Say) -> Session:
+def open_session(work: Work, dbt: Dbt, warehouse: Warehouse, cpu: float, say: Say) -> Session:
     """Wait until the project is parsed; ApiError or OutOfBounds says why it is not."""
     say("dbt lit le projet")
-    answer = dbt.parsed(limit)
+    answer = dbt.parsed(cpu)
     if answer.late:
-        raise OutOfBounds(f"dbt n'a pas fini de lire le projet en {limit:.0f} s.")
+        raise OutOfBounds(f"dbt n'a pas fini de lire le projet en {cpu:.0f} s de calcul.")
     if not answer.success:
         raise ApiError(f"dbt ne peut pas lire le projet. {readable(answer.error)}")
     manifest = Manifest(read_json(dbt.exchange / "parse" / "manifest.json"))
     return Session(work, dbt, warehouse, manifest, say)
 
 
-_WHERE = re.compile(r"\(?(?P<file>[\w./ -]+\.(?:sql|ya?ml|csv|md))\)?")
-_LINE = re.compile(r"\bline (?P<line>\d+)\b", re.IGNORECASE)
+_WHERE = re.compile(r"(?P<file>[\w./-]+\.(?:sql|ya?ml|csv|md))\b")
+_LINE = re.compile(r"\bline (?P<line>\d+)\b")
+_SQL_LINE = re.compile(r"^\s*LINE \d+: (?P<text>.+)$", re.MULTILINE)
+_BANNER = re.compile(r"^(Runtime|Database|Compilation) Error in .*$", re.MULTILINE)
 
 
-def readable(message: str) -> str:
-    """Return dbt's or the database's message in one line, the file and line it names first."""
-    text = " ".join(message.split())
-    where, line = _WHERE.search(text), _LINE.search(text)
-    place = where["file"].strip() if where else ""
-    if line:
-        place += f"{', ' if place else ''}ligne {line['line']}"
-    return f"{place} : « {text[:500]} »" if place else f"« {text[:500]} »"
+def readable(message: str, source: str = "") -> str:
+    """Return dbt's or the database's message in one line, the file and line it names first.
+
+    A database counts the lines of compiled SQL; `source` is the model as written, where the line
+    that it quotes is looked for instead.
+    """
+    where, line = _WHERE.search(message), _LINE.search(message)
+    quoted = _SQL_LINE.search(message)
+    number = line["line"] if line else _written(source, quoted["text"]) if quoted else ""
+    place = [where["file"]] if where else []
+    place += [f"ligne {number}"] if number else []
+    text = " ".join(_BANNER.sub("", message).replace("^", "").split())[:400]
+    return f"{', '.join(place)} : « {text} »" if place else f"« {text} »"
+
+
+def _written(source: str, quoted: str) -> str:
+    """Return the number of the only line that begins as the quoted one does, or nothing."""
+    start = re.split(r"[\"'.(]", quoted.strip())[0].strip()
+    lines = [n for n, text in enumerate(source.splitlines(), 1) if text.strip().startswith(start)]
+    return str(lines[0]) if start and len(lines) == 1 else ""

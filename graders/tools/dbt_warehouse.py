@@ -40,30 +40,30 @@ class Warehouse(Protocol):
 
     lanes: int
 
-    def load(self, lane: int, data: Path) -> None:
+    def load(self, lane: int, /, data: Path) -> None:
         """Hold the raw tables of these data files, and nothing else."""
         ...
 
-    def save(self, lane: int) -> None:
+    def save(self, lane: int, /) -> None:
         """Keep the present state of this lane, for every lane to go back to."""
         ...
 
-    def restore(self, lane: int) -> None:
+    def restore(self, lane: int, /) -> None:
         """Go back to the saved state."""
         ...
 
-    def execute(self, lane: int, statements: Sequence[str]) -> None:
+    def execute(self, lane: int, /, statements: Sequence[str]) -> None:
         """Run our own statements on the raw tables."""
         ...
 
-    def rows(self, lane: int, relation: Relation, limit: int) -> pd.DataFrame:
+    def rows(self, lane: int, /, relation: Relation, limit: int) -> pd.DataFrame:
         """Return at most `limit` rows of a relation, every value as text or None.
 
         ApiError where it cannot be read, OutOfBounds where that takes too long.
         """
         ...
 
-    def env(self, lane: int) -> Mapping[str, str]:
+    def env(self, lane: int, /) -> Mapping[str, str]:
         """Return the environment that points dbt at this lane."""
         ...
 
@@ -101,11 +101,12 @@ class DuckDB:
             timer = threading.Timer(READ_LIMIT, database.interrupt)
             timer.start()
             try:
-                found = database.execute(query).df()
+                found: pd.DataFrame = database.execute(query).df()
             except duckdb.InterruptException:
                 raise OutOfBounds(f"{relation.name} : plus de {READ_LIMIT:.0f} s à lire.") from None
             except duckdb.Error as error:
-                raise ApiError(f"{relation.name} est illisible : {str(error)[:300]}") from error
+                text = " ".join(str(error).split())[:300]
+                raise ApiError(f"{relation.name} est illisible : {text}") from error
             finally:
                 timer.cancel()
         return found.astype(object).where(found.notna(), None)
@@ -120,7 +121,11 @@ class DuckDB:
 
     @contextlib.contextmanager
     def _open(self, lane: int) -> Iterator[Any]:
-        config = {"memory_limit": DUCKDB_MEMORY, "enable_external_access": False, "threads": 1}
+        config: dict[str, Any] = {
+            "memory_limit": DUCKDB_MEMORY,
+            "enable_external_access": False,
+            "threads": 1,
+        }
         database = duckdb.connect(str(self.path(lane)), config=config)
         try:
             yield database

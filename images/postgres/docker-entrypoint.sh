@@ -35,14 +35,23 @@ require_password() {
 
 init_database() {
   # a user without an entry in /etc/passwd (user: "1234") is unknown to initdb
-  if ! getent passwd "$(id -u)" >/dev/null && [ -w /etc/passwd ]; then
-    echo "postgres:x:$(id -u):$(id -g):PostgreSQL:$PGDATA:/bin/false" >> /etc/passwd
+  local wrapper
+  if ! getent passwd "$(id -u)" >/dev/null; then
+    wrapper=$(ls /usr/lib/*/libnss_wrapper.so)
+    NSS_WRAPPER_PASSWD=$(mktemp) NSS_WRAPPER_GROUP=$(mktemp)
+    echo "postgres:x:$(id -u):$(id -g):PostgreSQL:$PGDATA:/bin/false" > "$NSS_WRAPPER_PASSWD"
+    echo "postgres:x:$(id -g):" > "$NSS_WRAPPER_GROUP"
+    export LD_PRELOAD=$wrapper NSS_WRAPPER_PASSWD NSS_WRAPPER_GROUP
   fi
   local arguments=()
   [ -z "${POSTGRES_INITDB_WALDIR:-}" ] || arguments+=(--waldir "$POSTGRES_INITDB_WALDIR")
   # POSTGRES_INITDB_ARGS is a shell fragment, as in the official image
   eval 'initdb --username="$POSTGRES_USER" --pwfile=<(printf "%s\n" "$POSTGRES_PASSWORD")' \
-    '"${arguments[@]}"' "${POSTGRES_INITDB_ARGS:-}" '"$@"'
+    '"${arguments[@]}"' "${POSTGRES_INITDB_ARGS:-}"
+  if [ -n "${wrapper:-}" ]; then
+    rm -f "$NSS_WRAPPER_PASSWD" "$NSS_WRAPPER_GROUP"
+    unset LD_PRELOAD NSS_WRAPPER_PASSWD NSS_WRAPPER_GROUP
+  fi
   local method=${POSTGRES_HOST_AUTH_METHOD:-$(postgres -C password_encryption -D "$PGDATA")}
   printf '\nhost all all all %s\n' "$method" >> "$PGDATA/pg_hba.conf"
 }

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datagen import layouts, parallel, registry, transactions
+from datagen import parallel, registry, transactions, writers
 from datagen.errors import DatagenError
 from datagen.table import chunked, frame
 from datagen.transactions_truths import truths
@@ -22,7 +22,7 @@ seeds = st.integers(0, 2**63 - 1)
 
 def made(seed: int, rows: int, size: int = 1 << 16) -> pd.DataFrame:
     planned = transactions.plan(seed, rows)
-    parts = [transactions.transactions(seed, planned, run) for run in chunked(rows, size)]
+    parts = [transactions.transactions(seed, planned, run).table() for run in chunked(rows, size)]
     return frame(pa.concat_tables(parts))
 
 
@@ -87,10 +87,14 @@ def test_the_size_of_the_chunks_changes_nothing(size: int) -> None:
 def test_the_number_of_threads_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transactions, "CHUNK", 500)
+    tables, planned = (
+        [transactions.TRANSACTIONS, transactions.PRODUCTS],
+        transactions.plan(11, 7_001),
+    )
     for threads in (1, 3):
-        monkeypatch.setattr(layouts, "cores", lambda n=threads: n)
-        registry.write("04_spark", 11, tmp_path / str(threads), rows=7_001)
+        monkeypatch.setattr(writers, "cores", lambda n=threads: n)
+        file = writers.Csv(tmp_path / str(threads), tables)
+        writers.pump(transactions.jobs(11, planned, size=500), [file])
     one, three = ((tmp_path / threads / "transactions.csv").read_bytes() for threads in ("1", "3"))
     assert one == three
     assert one.count(b"\n") == 7_002
@@ -151,7 +155,7 @@ def test_a_senseless_number_of_rows_is_refused(rows: int) -> None:
 
 def test_any_run_of_a_huge_table_is_at_hand() -> None:
     planned = transactions.plan(1, 10**10)
-    rows = frame(transactions.transactions(1, planned, range(10**10 - 5, 10**10)))
+    rows = frame(transactions.transactions(1, planned, range(10**10 - 5, 10**10)).table())
     assert rows["transaction_id"].iloc[-1] == 10**10
     assert rows["date"].iloc[-1] == pd.Timestamp(transactions.YEAR, 12, 31)
     assert np.isin(rows["produit_id"], range(1, 201)).all()

@@ -143,7 +143,7 @@ def test_memory_is_shared_within_the_budget(folder: Folder) -> None:
     folder.write(
         "services:\n"
         "  a: {image: 'postgres:15', mem_limit: 100m}\n"
-        "  b: {image: 'ghcr.io/dbt-labs/dbt-postgres', deploy: {resources: {limits: {memory: 1g}}}}\n"
+        "  b: {image: 'postgres:15', deploy: {resources: {limits: {memory: 1g}}}}\n"
         "  c: {image: 'apache/airflow'}\n  d: {image: 'apache/airflow'}\n"
     )
     limits = {n: s["mem_limit"] for n, s in folder.plan().document["services"].items()}
@@ -166,9 +166,9 @@ def test_cpu_pids_files_and_shared_memory_are_capped(base: Base) -> None:
     assert it["cpus"] == 2.0
     assert it["pids_limit"] == 512
     assert it["shm_size"] <= it["mem_limit"] // 2
-    assert it["ulimits"]["nofile"]["hard"] == rewrite.NOFILE
+    assert 0 < it["ulimits"]["nofile"]["hard"] <= 65_536
     assert it["ulimits"]["fsize"]["hard"] == 1024 * MiB
-    assert it["ulimits"]["memlock"] == {"soft": -1, "hard": -1}
+    assert "memlock" not in it["ulimits"]
     small = base("cpus: 0.5", "pids_limit: 20", "ulimits: {nofile: 100}").service()
     assert (small["cpus"], small["pids_limit"]) == (0.5, 20)
     assert small["ulimits"]["nofile"]["hard"] == 100

@@ -54,6 +54,8 @@ Base = Callable[..., Folder]
         (["oom_kill_disable: true"], "ressources"),
         (["models: [x]"], "modeles"),
         (["build: ."], "construction"),
+        (["container_name: bareme-door"], "nom-reserve"),
+        (["networks: {default: {aliases: [Bareme-door]}}"], "nom-reserve"),
     ],
 )  # fmt: skip
 def test_each_option_outside_the_list_has_its_rule(base: Base, lines: list[str], rule: str) -> None:

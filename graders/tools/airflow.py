@@ -1,0 +1,323 @@
+"""Exercise 06: a daily sales pipeline in Airflow, run for days good and bad."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from datagen import daily, daily_truths
+from graders import statics
+from graders.clients.airflow import ImportFailure
+from graders.model import Finding, Work
+from graders.suite import Suite, expect
+from graders.tools import airflow_local, airflow_roles, airflow_source
+from graders.tools.airflow_session import Seen, Session, connect
+from graders.tools.airflow_warehouse import COLUMNS, Contents, Row
+
+RETRY_DELAY = 30.0  # seconds: the statement's maximum, so that nobody waits for five minutes
+USUAL = {
+    "timeout": "le fichier est trop long à lire : rien de long ne se fait hors des tâches",
+    "Cycle": "des tâches dépendent les unes des autres en rond",
+    "ModuleNotFoundError": "ce module n'est pas dans l'image",
+    "ImportError": "ce nom n'existe pas dans ce module",
+    "unexpected keyword argument": "cet argument n'existe pas, ou plus",
+    "SyntaxError": "erreur de syntaxe Python",
+}
+_DAILY = re.compile(r"(\d+ \d+ \* \* \*|@daily|1 day, 0:00:00)")
+
+
+def write_data(seed: int, folder: Path) -> None:
+    """Write the team's files in the place of what lies in `folder`/raw."""
+    shutil.rmtree(folder / daily.FOLDER, ignore_errors=True)
+    daily.write(seed, folder)
+
+
+suite: Suite[Session] = Suite("06_airflow", connect, write_data, embedded=airflow_local.INSTALLED)
+
+
+@suite.static()
+def architecture(work: Work) -> Finding:
+    """architecture.md has its headings and its length."""
+    asked = work.rubric.options["architecture"]
+    path = work.submission.root / "architecture.md"
+    return statics.written(path, asked["headings"], asked["words"])
+
+
+@suite.static()
+def code_airflow3(work: Work) -> Finding:
+    """The DAG is written in the forms of Airflow 3; each older one is shown with its line."""
+    sources = airflow_source.read(work.submission.root / "dags")
+    if problem := work.submission.problems.get("dags"):
+        return Finding(0.0, problem)
+    advice = [str(h) for h in sources.habits if not h.breaks]
+    wrong = [*sources.broken, *(str(h) for h in sources.habits if h.breaks)]
+    if wrong:
+        return Finding(0.0, "À corriger : " + " ; ".join([*wrong, *advice][:15]) + ".")
+    if not sources.dags:
+        return Finding(0.0, "Aucun fichier de dags/ ne définit de DAG.")
+    return Finding(1.0, ("Conseil : " + " ; ".join(advice[:5]) + ".") if advice else "")
+
+
+@suite.static()
+def reponses(work: Work) -> Finding:
+    """The answers are those of the team's own files."""
+    folder = work.scratch / "questions"
+    if not folder.exists():
+        daily.write(work.seed, folder)
+    truths = daily_truths.truths(folder)
+    return statics.answers(
+        work,
+        {
+            "lignes_chargees": truths.rows,
+            "lignes_rejetees": truths.rejected,
+            "ca_total": truths.revenue,
+            "meilleur_jour": truths.best_day,
+            "jour_corrompu": truths.corrupt,
+            "jour_absent": truths.missing,
+        },
+    )
+
+
+@suite.static()
+def resultats(work: Work) -> Finding:
+    """resultats.md has its headings and its length; its quality is the instructor's to judge."""
+    return statics.report(work)
+
+
+@suite.live()
+def import_dag(session: Session) -> Finding:
+    """No file of dags/ fails to import; each that does is shown with its line."""
+    if session.failures:
+        shown = " ; ".join(explained(f) for f in session.failures[:8])
+        hints = airflow_source.read(session.work.submission.root / "dags").habits
+        hint = " ; ".join(str(h) for h in hints if h.breaks)
+        return Finding(0.0, f"Import impossible : {shown}.", hint=hint[:1500])
+    _ = session.dag  # a folder without the DAG imports without an error too
+    return Finding(1.0)
+
+
+@suite.live()
+def dag(session: Session) -> Finding:
+    """The DAG has its id, and a chain extract, transform, load, notify."""
+    tasks = session.tasks
+    names = ", ".join(t.id for t in tasks[:20])
+    if len(tasks) >= len(airflow_roles.CHAIN) and airflow_roles.chained(tasks):
+        return Finding(1.0, seen=names)
+    found = airflow_roles.found(tasks)
+    missing = [part for part in airflow_roles.CHAIN if part not in found]
+    if missing:
+        message = f"Aucune tâche ne correspond à : {', '.join(missing)}."
+    else:
+        message = "Les tâches sont là, mais pas en chaîne extract → transform → load → notify."
+    return Finding(len(found) / 8, message, names, " → ".join(airflow_roles.CHAIN))
+
+
+@suite.live()
+def planification(session: Session) -> Finding:
+    """The DAG runs once a day, and does not catch up."""
+    seen = session.dag
+    every_day = _DAILY.fullmatch(seen.schedule) is not None
+    wrong = [] if every_day else [f"la planification est « {seen.schedule or 'aucune'} »"]
+    if seen.catchup is not False:
+        wrong.append("catchup n'est pas désactivé")
+    first = session.plan.first
+    if seen.start is not None and seen.start.date() > first:
+        wrong.append(f"start_date ({seen.start.date()}) vient après votre premier jour ({first})")
+    return expect(not wrong, _sentence(wrong), seen=seen.schedule)
+
+
+@suite.live()
+def robustesse(session: Session) -> Finding:
+    """Tasks retry soon, and the DAG has tags and a description."""
+    seen, tasks = session.dag, session.tasks
+    once = [t.id for t in tasks if t.retries < 1 and airflow_roles.role(t.id) != "notify"]
+    slow = [t.id for t in tasks if t.retries >= 1 and t.retry_delay > RETRY_DELAY]
+    wrong = [f"sans retries : {', '.join(once[:8])}"] if once else []
+    if slow:
+        wrong.append(f"retry_delay de plus de {RETRY_DELAY:g} s : {', '.join(slow[:8])}")
+    wrong += [] if any(seen.tags) else ["pas de tags"]
+    wrong += [] if seen.description.strip() else ["pas de description"]
+    return Finding(max(0.0, 1 - len(wrong) / 3), _sentence(wrong))
+
+
+@suite.live()
+def execution(session: Session) -> Finding:
+    """A run for a day of the team's data succeeds."""
+    seen = session.first.seen
+    hint = ""
+    if seen.state != "success":
+        habits = airflow_source.read(session.work.submission.root / "dags").habits
+        hint = " ; ".join(str(h) for h in habits if h.breaks)[:1500]
+    return expect(seen.state == "success", f"Exécution du {seen}.", seen=seen.state, hint=hint)
+
+
+@suite.live(execution)
+def entrepot(session: Session) -> Finding:
+    """After D, the table holds exactly the cleaned rows of D."""
+    step = session.first
+    return exactly(session, step.table, step.table.rows, step.seen)
+
+
+@suite.live(execution)
+def idempotence(session: Session) -> Finding:
+    """A second run for D leaves the table as it was."""
+    before, after = session.first.table, session.again.table
+    seen = session.again.seen
+    if not before.rows:
+        return unread(before)
+    if seen.state != "success":
+        return Finding(0.0, f"La seconde exécution du {seen}.")
+    more, fewer = _changes(before.rows, after.rows)
+    changed = f"Rejouer le {seen.day} change la table : {more} ligne(s) de plus, {fewer} de moins."
+    return expect(
+        not more and not fewer,
+        changed if more or fewer else "",
+        seen=f"{len(after.rows)} lignes",
+        wanted=f"{len(before.rows)} lignes",
+    )
+
+
+@suite.live(execution)
+def jour_suivant(session: Session) -> Finding:
+    """D' after D adds the rows of D' and nothing else."""
+    before, after = session.again.table, session.second.table
+    seen = session.second.seen
+    if seen.state != "success":
+        return Finding(0.0, f"Exécution du {seen}.")
+    if not before.rows:
+        return unread(before)
+    _, fewer = _changes(before.rows, after.rows)
+    added = Counter(after.rows) - Counter(before.rows)
+    own = session.ids(seen.day)
+    foreign = sum(n for row, n in added.items() if row[0] not in own)
+    wrong = []
+    if fewer:
+        wrong.append(f"{fewer} ligne(s) du {session.days[0]} ont disparu ou changé")
+    if foreign:
+        wrong.append(f"{foreign} ligne(s) ajoutées ne sont pas du {seen.day}")
+    if not added:
+        wrong.append(f"aucune ligne du {seen.day} n'est arrivée")
+    said = f"Après le {seen.day} : {' ; '.join(wrong)}." if wrong else ""
+    return expect(not wrong, said, seen=f"{len(after.rows)} lignes")
+
+
+@suite.drill(execution)
+def jour_corrompu(session: Session) -> Finding:
+    """The corrupt day loads nothing, and is retried then fails, or takes the quality branch."""
+    drills = session.drills
+    seen = drills.corrupt
+    if problem := spoiled(session, drills.table, seen):
+        return problem
+    if not seen.failed:
+        return Finding(1.0, f"Le chargement est écarté. {seen}.")
+    retried = any(t.state == "up_for_retry" or t.attempt >= 2 for t in seen.failed)
+    return Finding(
+        1.0 if retried else 0.5, "" if retried else f"La tâche échoue sans être rejouée. {seen}."
+    )
+
+
+@suite.drill(execution)
+def jour_absent(session: Session) -> Finding:
+    """The missing day is reported, and not loaded as an empty one."""
+    drills = session.drills
+    return spoiled(session, drills.table, drills.missing) or Finding(1.0)
+
+
+@suite.drill(execution)
+def jour_cache(session: Session) -> Finding:
+    """A day that nobody has seen, with other dirt, is cleaned rightly."""
+    drills = session.drills
+    seen = drills.hidden
+    if seen.state != "success":
+        return Finding(0.0, f"Exécution d'un jour caché : {seen.state}. {seen.error}")
+    own = session.ids(seen.day)
+    rows = tuple(row for row in drills.table.rows if row[0] in own)
+    return exactly(session, drills.table, rows, seen)
+
+
+def explained(failure: ImportFailure) -> str:
+    """Return an import error with, where it is a usual one, what it means."""
+    meaning = next((m for sign, m in USUAL.items() if sign in failure.error), "")
+    return f"{failure} ({meaning})" if meaning else str(failure)
+
+
+def unread(table: Contents) -> Finding:
+    """Say why a table has no rows to look at."""
+    if table.missing:
+        return Finding(0.0, f"La table ventes n'a pas de colonne {', '.join(table.missing)}.")
+    if table.place is None:
+        return Finding(
+            0.0, "Aucune table « ventes » dans un service PostgreSQL ni un fichier de resultats/."
+        )
+    return Finding(0.0, f"La table ventes ({table.place}) est vide.")
+
+
+def spoiled(session: Session, table: Contents, seen: Seen) -> Finding | None:
+    """Tell how a bad day went wrong, or return None where it was kept out and said so."""
+    if not session.first.table.rows:
+        return unread(session.first.table)
+    own = session.ids(seen.day) if seen.day != session.plan.missing else set()
+    leaked = sum(row[0] in own or row[1] == seen.day.isoformat() for row in table.rows)
+    if leaked:
+        return Finding(0.0, f"{leaked} ligne(s) du {seen.day} sont entrées dans la table.")
+    before = session.second.table.rows
+    kept = Counter(before) - Counter(table.rows)
+    if kept and _changes(session.first.table.rows, before)[1] == 0:
+        lost = sum(kept.values())
+        return Finding(0.0, f"{lost} ligne(s) d'autres jours ont disparu de la table.")
+    if seen.state not in ("success", "failed"):
+        return Finding(0.0, f"L'exécution ne finit pas. {seen}.")
+    if seen.loaded:
+        return Finding(0.0, f"Rien ne signale que le jour est inutilisable. {seen}.")
+    return None
+
+
+def exactly(session: Session, table: Contents, rows: Sequence[Row], seen: Seen) -> Finding:
+    """Compare rows with the cleaned rows of a day; a third is lost for each kind of dirt left."""
+    if not rows:
+        return unread(table) if not table.rows else Finding(0.0, "Aucune ligne de ce jour.")
+    wanted = {row[0]: row for row in session.wanted(seen.day)}
+    counts = Counter(row[0] for row in rows)
+    dirt = {
+        "doublons": sum(n - 1 for n in counts.values()),
+        "champs vides": sum(row[0] not in wanted and "" in row for row in rows),
+        "quantités ou prix non positifs": sum(
+            row[0] not in wanted and "" not in row and _not_positive(row) for row in rows
+        ),
+    }
+    left = [f"{kind} ({n})" for kind, n in dirt.items() if n]
+    other = sum(row[0] not in wanted and "" not in row and not _not_positive(row) for row in rows)
+    lacking = len(wanted.keys() - counts.keys())
+    altered = {
+        column
+        for row in rows
+        if row[0] in wanted
+        for column, got, asked in zip(COLUMNS, row, wanted[row[0]], strict=True)
+        if got != asked
+    }
+    worse = [f"{lacking} ligne(s) manquent"] if lacking else []
+    worse += [f"{other} ligne(s) d'un autre jour ou inconnues"] if other else []
+    worse += [f"valeurs inexactes : {', '.join(sorted(altered))}"] if altered else []
+    message = f"Reste à nettoyer : {', '.join(left)}." if left else ""
+    message += f" {_sentence(worse)}"
+    ratio = 0.0 if worse else 1 - len(left) / len(dirt)
+    return Finding(ratio, message.strip(), f"{len(rows)} lignes", f"{len(wanted)} lignes")
+
+
+def _sentence(parts: Sequence[str]) -> str:
+    text = " ; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _not_positive(row: Row) -> bool:
+    numbers = (row[COLUMNS.index("quantite")], row[COLUMNS.index("prix_unitaire")])
+    return any(n.startswith("-") or n == "0.00" for n in numbers)
+
+
+def _changes(before: Sequence[Row], after: Sequence[Row]) -> tuple[int, int]:
+    """Return how many rows came and how many went."""
+    old, new = Counter(before), Counter(after)
+    return sum((new - old).values()), sum((old - new).values())

@@ -1,0 +1,1 @@
+"""01_superset: a dashboard judged by the numbers that its charts return."""

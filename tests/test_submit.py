@@ -1,0 +1,115 @@
+"""Submitting by git push, tried against a bare repository, and graded as CI does."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+Git = Callable[..., None]
+
+
+def git(folder: Path, *argv: str) -> None:
+    names = [
+        "-c",
+        "user.name=n",
+        "-c",
+        "user.email=e@example.org",
+        "-c",
+        "protocol.file.allow=always",
+    ]
+    subprocess.run(["git", *names, *argv], cwd=folder, check=True, capture_output=True)
+
+
+def bareme(*argv: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "graders.cli", *argv],
+        cwd=cwd,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Path:
+    """Return a bare course repository with one commit."""
+    seed = tmp_path / "seed"
+    (seed / "submissions").mkdir(parents=True)
+    (seed / "submissions" / "README.md").write_text("# Rendus\n")
+    git(seed, "init", "-q", "-b", "main")
+    git(seed, "add", ".")
+    git(seed, "commit", "-qm", "cours")
+    bare = tmp_path / "cours.git"
+    git(tmp_path, "clone", "-q", "--bare", str(seed), str(bare))
+    return bare
+
+
+def push(course: Path, tmp_path: Path, change: Callable[[Path], None]) -> None:
+    """Do what docs/guides/rendre.md says: start, work, commit, push a branch."""
+    clone = tmp_path / "etudiant"
+    git(tmp_path, "clone", "-q", str(course), str(clone))
+    git(clone, "switch", "-qc", "rendu")
+    done = bareme("start", "07_dbt", "--team", "les-bleus", cwd=clone)
+    assert done.returncode == 0, done.stderr
+    change(clone)
+    git(clone, "add", "-A")
+    git(clone, "commit", "-qm", "Rendu de l'exercice 07")
+    git(clone, "push", "-q", "-u", "origin", "rendu")
+
+
+def grade(course: Path, tmp_path: Path) -> tuple[int, Path, str]:
+    """Do what CI does: check out the base, fetch the head as objects only, grade."""
+    ci = tmp_path / "ci"
+    git(tmp_path, "clone", "-q", "--branch", "main", str(course), str(ci))
+    git(ci, "fetch", "-q", "origin", "rendu")
+    out = tmp_path / "rapports"
+    argv = ["pr", "--base", "origin/main", "--head", "FETCH_HEAD", "--repo", str(ci)]
+    done = bareme(*argv, "--out", str(out), "--static", cwd=ROOT)
+    assert not (ci / "submissions" / "les-bleus").exists()  # nothing of the head is checked out
+    return done.returncode, out, done.stderr
+
+
+def test_a_pushed_starter_is_graded_and_summed_up(course: Path, tmp_path: Path) -> None:
+    push(course, tmp_path, lambda _: None)
+    code, out, err = grade(course, tmp_path)
+    assert code == 0, err
+    report = json.loads((out / "les-bleus-07_dbt.json").read_text("utf-8"))
+    assert (report["team"], report["score"], report["status"]) == ("les-bleus", 0, "graded")
+    assert len(report["commit"]) == 40
+    assert "0 / 20" in (out / "resume.md").read_text("utf-8")
+
+
+def test_a_push_that_changes_a_grader_is_refused_by_name(course: Path, tmp_path: Path) -> None:
+    def cheat(clone: Path) -> None:
+        (clone / "graders").mkdir()
+        (clone / "graders" / "engine.py").write_text("score = 20\n")
+
+    push(course, tmp_path, cheat)
+    code, out, err = grade(course, tmp_path)
+    assert code == 1
+    assert "graders/engine.py" in err
+    assert "graders" in (out / "resume.md").read_text("utf-8")
+    assert not list(out.glob("*.json"))
+
+
+def test_a_hostile_compose_file_in_a_pull_request_starts_nothing(
+    course: Path, tmp_path: Path
+) -> None:
+    def attack(clone: Path) -> None:
+        place = clone / "submissions" / "les-bleus" / "07_dbt" / "compose.yaml"
+        place.write_text(
+            "services:\n  x:\n    image: postgres:15\n    provider: {type: ./evil.sh}\n"
+        )
+
+    push(course, tmp_path, attack)
+    code, out, _ = grade(course, tmp_path)
+    assert code == 1
+    report = json.loads((out / "les-bleus-07_dbt.json").read_text("utf-8"))
+    assert (report["score"], report["status"]) == (0, "refused")
