@@ -142,9 +142,10 @@ class Airflow:
         """Pause a DAG, or let it run: a paused one keeps its triggered runs in the queue."""
         self._send("PATCH", f"dags/{quote(dag_id)}", {"is_paused": paused})
 
-    def delete(self, dag_id: str) -> None:
-        """Forget a DAG and its runs; the next parsing brings the DAG back, without them."""
-        self._send("DELETE", f"dags/{quote(dag_id)}", None, 200, 204, 404)
+    def delete(self, dag_id: str, run_id: str) -> None:
+        """Forget a run. A whole DAG is never deleted: that kills a DAG processor that parses it."""
+        path = f"dags/{quote(dag_id)}/dagRuns/{quote(run_id)}"
+        self._send("DELETE", path, None, 200, 204, 404)
 
     def trigger(self, dag_id: str, day: dt.date) -> str:
         """Start a run whose logical date is the beginning of `day`, and return its id."""

@@ -1,7 +1,7 @@
 """Shield the host's own services, where this process may write firewall rules.
 
 An internal network blocks the way out, but not the way to the host through the bridge's address.
-Two rules about bridges of ours alone, whose names begin with `brm` (the policy's) and `brmd` (the
+Two rules about bridges of ours alone, whose names begin with `brm` (the policy's) and `brmp` (the
 doors'): nothing new comes from them to the host, and nothing at all leaves from a door's. The host
 still reaches the containers. The rules are idempotent, and stay.
 """
@@ -14,7 +14,7 @@ import shutil
 import subprocess
 
 PREFIX = "brm"
-DOORS = "brmd"
+DOORS = "brmp"  # p is no hex digit: no network of a plan has such a name
 _NEW = ("-m", "conntrack", "!", "--ctstate", "ESTABLISHED,RELATED", "-j", "DROP")
 HOST = ("INPUT", "-i", f"{PREFIX}+", *_NEW)
 OUT = ("DOCKER-USER", "-i", f"{DOORS}+", *_NEW)  # the chain that the engine leaves to its users

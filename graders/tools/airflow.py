@@ -21,7 +21,7 @@ RETRY_DELAY = 30.0  # seconds: the statement's maximum, so that nobody waits for
 USUAL = {
     "timeout": "le fichier est trop long à lire : rien de long ne se fait hors des tâches",
     "Cycle": "des tâches dépendent les unes des autres en rond",
-    "ModuleNotFoundError": "ce module n'est pas dans l'image",
+    "ModuleNotFoundError": "ce module n'est pas installé là où tourne Airflow",
     "ImportError": "ce nom n'existe pas dans ce module",
     "unexpected keyword argument": "cet argument n'existe pas, ou plus",
     "SyntaxError": "erreur de syntaxe Python",

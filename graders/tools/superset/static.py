@@ -118,8 +118,10 @@ def expressions(export: Export) -> dict[str, str]:
 def filters(board: Board) -> tuple[float, list[str]]:
     """Return how much of the two filters and their scope is as asked."""
     told, ratio = [], 0.0
-    asked = (("de période (Time range)", board.filter("time")),
-             ("de catégorie (Value, sur categorie)", board.filter("select", "categorie")))
+    asked = (
+        ("de période (Time range)", board.filter("time")),
+        ("de catégorie (Value, sur categorie)", board.filter("select", "categorie")),
+    )
     for what, one in asked:
         if one is None:
             told.append(f"il n'y a pas de filtre natif {what}")
