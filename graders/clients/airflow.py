@@ -13,6 +13,7 @@ from graders.errors import ApiError
 
 PAGE = 100
 MOST = 2_000  # entries of one listing that are read
+PATIENCE = 120.0  # seconds for one answer: a loaded machine stalls the server for half a minute
 ENDED = frozenset({"success", "failed"})
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 
@@ -107,7 +108,7 @@ class Airflow:
     def login(self, user: str, password: str) -> None:
         """Ask for a token and use it from now on; the server answers 201."""
         body = {"username": user, "password": password}
-        answer = self._http.request("POST", f"{self._url}/auth/token", json=body)
+        answer = self._ask("POST", "auth/token", json=body)
         if answer.status in (400, 401, 403):
             raise ApiError(
                 f"Airflow refuse le compte « {user} » : donnez le vôtre dans acces.yaml "
@@ -175,7 +176,7 @@ class Airflow:
     def error(self, dag_id: str, run_id: str, task: TaskRun) -> str:
         """Return the last error that a task logged, with the line where it was raised, or ""."""
         path = f"dags/{quote(dag_id)}/dagRuns/{quote(run_id)}/taskInstances/{quote(task.task)}"
-        answer = self._http.request("GET", f"{self._url}/api/v2/{path}/logs/{max(1, task.attempt)}")
+        answer = self._ask("GET", f"api/v2/{path}/logs/{max(1, task.attempt)}")
         if answer.status != 200:
             return ""
         content = answer.json().get("content")
@@ -185,8 +186,11 @@ class Airflow:
                 return _logged(entry["error_detail"])
         return ""
 
+    def _ask(self, method: str, path: str, **options: Any) -> Answer:
+        return self._http.request(method, f"{self._url}/{path}", timeout=PATIENCE, **options)
+
     def _get(self, path: str, **params: Any) -> dict[str, Any]:
-        answer = self._http.request("GET", f"{self._url}/api/v2/{path}", params=params)
+        answer = self._ask("GET", f"api/v2/{path}", params=params)
         value = answer.expect(200).json()
         if not isinstance(value, dict):
             raise ApiError(f"GET /api/v2/{path} : un objet JSON est attendu.")
@@ -201,7 +205,7 @@ class Airflow:
                 return
 
     def _send(self, method: str, path: str, body: Mapping[str, Any] | None, *statuses: int) -> Any:
-        answer = self._http.request(method, f"{self._url}/api/v2/{path}", json=body)
+        answer = self._ask(method, f"api/v2/{path}", json=body)
         return answer.expect(*(statuses or (200, 201)))
 
 
