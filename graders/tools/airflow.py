@@ -248,6 +248,8 @@ def unread(table: Contents) -> Finding:
     """Say why a table has no rows to look at."""
     if table.missing:
         return Finding(0.0, f"La table ventes n'a pas de colonne {', '.join(table.missing)}.")
+    if table.problem:
+        return Finding(0.0, table.problem)
     if table.place is None:
         return Finding(
             0.0, "Aucune table « ventes » dans un service PostgreSQL ni un fichier de resultats/."
