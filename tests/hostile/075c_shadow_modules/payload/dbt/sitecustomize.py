@@ -1,0 +1,3 @@
+import sys
+
+open("/tmp/bareme-evil", "w").close()
