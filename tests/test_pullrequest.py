@@ -137,7 +137,7 @@ def test_118_a_branch_whose_name_is_a_command_is_only_a_name(
 def test_123_what_is_graded_is_the_commit_that_was_looked_at(
     repo: Path, git: Git, tmp_path: Path
 ) -> None:
-    """A push between the look and the grading changes nothing: the commit is named, not followed."""
+    """A push between the look and the grading changes nothing: a commit is named, not a branch."""
     submit(repo, git, {"submissions/bleus/07_dbt/x": "vu"})
     change = pullrequest.read(repo, "main", "pr", KNOWN)
     submit(repo, git, {"submissions/bleus/07_dbt/x": "après", "graders.py": "score = 21\n"})

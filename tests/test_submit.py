@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -30,7 +31,12 @@ def bareme(*argv: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "graders.cli", *argv],
         cwd=cwd,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"},
+        env={
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": str(ROOT),
+            "LANG": "C.UTF-8",
+            **{n: v for n, v in os.environ.items() if n.startswith("GITHUB_")},
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -139,6 +145,7 @@ def test_085_119_nothing_of_a_submission_becomes_a_command_of_the_runner(
     code, out, err = grade(course, tmp_path)
     assert code == 1
     told = [err, (out / "resume.md").read_text("utf-8")]
+    assert "set-env" in "".join(told)
     for line in "\n".join(told).splitlines():
         assert not line.lstrip().startswith("::"), line
         assert "##[" not in line

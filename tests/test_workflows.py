@@ -29,22 +29,28 @@ def odd(text: str) -> list[str]:
         if "self-hosted" in str(job["runs-on"]):
             found.append("runner")
         for step in job["steps"]:
-            if "uses" in step and not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step["uses"]):
-                found.append("pin")
-            with_ = step.get("with", {})
-            if "checkout" in step.get("uses", ""):
-                if with_.get("persist-credentials") is not False:
-                    found.append("token")
-                if "head" in str(with_.get("ref", "")):
-                    found.append("head")
-            if "cache" in step.get("uses", "") or "cache" in with_:
-                found.append("cache")
-            if TAINTED.search(str(step.get("run", ""))):
-                found.append("shell")
-            if re.search(r"GITHUB_(ENV|PATH|OUTPUT)", str(step.get("run", ""))):
-                found.append("environment")
+            found += odd_step(step)
         if "secrets." in str(job):
             found.append("secret")
+    return found
+
+
+def odd_step(step: dict[str, Any]) -> list[str]:
+    """Return what is dangerous in one step."""
+    found = []
+    uses, with_, command = step.get("uses", ""), step.get("with", {}), str(step.get("run", ""))
+    if uses and not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", uses):
+        found.append("pin")
+    if "checkout" in uses and with_.get("persist-credentials") is not False:
+        found.append("token")
+    if "checkout" in uses and "head" in str(with_.get("ref", "")):
+        found.append("head")
+    if "cache" in uses or "cache" in with_:
+        found.append("cache")
+    if TAINTED.search(command):
+        found.append("shell")
+    if re.search(r"GITHUB_(ENV|PATH|OUTPUT)", command):
+        found.append("environment")
     return found
 
 

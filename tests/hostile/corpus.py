@@ -1,7 +1,8 @@
 """The corpus as values: a case is a folder `<number>_<slug>` with case.yaml and payload files.
 
 case.yaml holds `title`, `class` (A to H), `outcome` (R, C, 0 or S of the corpus's table), `rule`
-where the policy must name one, `exercise`, `stage` (static, docker or graded), or `untestable: reason`.
+where the policy must name one, `exercise`, `stage` (static, docker, or graded: see test_graded.py)
+or `untestable: reason`.
 `payload/` is laid over `base/`, a minimal good submission. What git cannot hold is `setup`: links,
 FIFOs, sparse files, names that collide. What must be said of, or missing from, the outcome:
 `message`, `notice` (regular expressions), `absent`, `present` (texts of the plan), `gone` (files).

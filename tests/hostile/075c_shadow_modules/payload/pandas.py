@@ -1,3 +1,0 @@
-import sys
-
-open("/tmp/bareme-evil", "w").close()
