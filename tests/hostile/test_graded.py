@@ -6,6 +6,7 @@ that is also graded without any attack. More keys of its case.yaml:
 runtime    static or embedded
 together   graded in one session with all others that say so: dbt takes seconds to start
 loses      criteria that the attack may cost; no other changes, and none may gain
+fails      how many models dbt cannot build because of it: the attack was made, and was stopped
 """
 
 from __future__ import annotations
@@ -126,6 +127,11 @@ def test_an_attack_among_others_gains_nothing(
     case: Case, together: End, honest: Mapping[str, End]
 ) -> None:
     judge(case, together, honest["embedded"])
+
+
+def test_the_attacks_were_made_and_stopped(together: End) -> None:
+    stopped = sum(case.more.get("fails", 0) for case in TOGETHER)
+    assert f"dbt build échoue sur {stopped} nœud(s)" in together.message("build")
 
 
 @pytest.mark.parametrize("case", ALONE, ids=lambda c: c.folder.name)
