@@ -25,7 +25,7 @@ from datagen.writers import Chunk, Job
 YEAR = 2025
 CATEGORIES = 5
 PRODUCTS = 35
-CHUNK = 200_000
+CHUNK = 1 << 15
 
 _SEASONS = (9, 8, 9, 10, 10, 11, 12, 9, 10, 11, 13, 16)
 _FLAGSHIP_CENTS = range(5_900, 12_000)  # list prices at which it must lead
@@ -165,5 +165,4 @@ def _days(planted: Plan) -> list[int]:
 
 def _shuffled(seed: int, name: str, count: int) -> Ints:
     """Return the numbers below `count` in an order of the team's own."""
-    words = stream(seed, "ventes", "ordre", name).words(range(count))
-    return np.argsort(words, kind="stable").astype(np.int64)
+    return columns.shuffled(stream(seed, "ventes", "ordre", name), count)

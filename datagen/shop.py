@@ -26,7 +26,7 @@ from datagen.writers import Chunk, Job
 YEAR = 2025
 STATUSES = ("livree", "en_attente", "annulee")
 IDLE = 20  # each 20th client never orders, each 20th product is never sold
-CHUNK = 100_000
+CHUNK = 1 << 14
 
 _FIRST_SIGN_UP, _LAST_SIGN_UP = dt.date(YEAR - 2, 1, 1), dt.date(YEAR - 1, 12, 31)
 _MOST_PRODUCTS = 2_000  # all that is held in memory, and in the processor's cache

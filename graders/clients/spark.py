@@ -20,6 +20,7 @@ LOG_MOST = 256 << 20  # bytes of a log, decompressed
 LINE_MOST = 16 << 20  # bytes of one event: the plan of a query can be large
 EVENTS_MOST = 500_000
 DRIVER = "driver"  # the executor's name where there is no cluster
+_BUFFER = 8 << 10  # bytes: what is lost before the cut of a log that ends in the middle of a frame
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
@@ -111,7 +112,8 @@ def _lines(parts: Iterable[bytes]) -> Iterator[bytes]:
     for part in parts:
         file: Any = io.BytesIO(part)
         if part.startswith(_ZSTD):  # one frame after the other, which this stream reads across
-            file = io.BufferedReader(pa.CompressedInputStream(pa.BufferReader(part), "zstd"))
+            stream = pa.CompressedInputStream(pa.BufferReader(part), "zstd")
+            file = io.BufferedReader(stream, _BUFFER)
         try:
             while line := file.readline(LINE_MOST):
                 size += len(line)

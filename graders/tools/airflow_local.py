@@ -54,7 +54,8 @@ def parse(folder: Path) -> Parsed:
     """Parse the DAGs of `folder` in a child process, in bounded time."""
     with tempfile.TemporaryDirectory(prefix="bareme-dags-") as place:
         answer = Path(place) / "dags.json"
-        argv = [sys.executable, str(Path(airflow_parser.__file__)), str(folder), str(answer)]
+        # Isolated: beside the script lies our own airflow.py, which must not hide the real one.
+        argv = [sys.executable, "-I", str(Path(airflow_parser.__file__)), str(folder), str(answer)]
         try:
             done = subprocess.run(argv, capture_output=True, timeout=TIME, check=False, cwd=place)
         except subprocess.TimeoutExpired as error:

@@ -33,7 +33,7 @@ SERVICE, PORT = "airflow", 8080
 TASKS_MOST = 60
 PARSING = 90.0  # seconds: Airflow itself gives up on a file after 30 and tries again
 NOTHING = 15.0  # seconds, where no file seems to define a DAG
-RUNNING = 240.0  # seconds of one group of runs
+RUNNING = 300.0  # seconds of one group of runs
 PAUSE = 0.5
 
 
@@ -257,7 +257,7 @@ def connect(work: Work, stack: Any, say: Say) -> Iterator[Session]:
     access = work.submission.access
     airflow.login(access.get("utilisateur", "admin"), access.get("mot_de_passe", "admin"))
     session = Session(work, stack, airflow, warehouse, say, truths)
-    forget(session, newest(folder))
+    forget(session)
     session.failures = parsed(session, airflow_source.read(folder), newest(folder))
     yield session
 
@@ -268,21 +268,20 @@ def newest(folder: Path) -> dt.datetime:
     return dt.datetime.fromtimestamp(max(times), dt.UTC)
 
 
-def forget(session: Session, since: dt.datetime) -> None:
+def forget(session: Session) -> None:
     """Where the stack has served another submission (self-test), delete its runs and rows."""
     for dag in session.airflow.dags():
         if fold(dag.id) != fold(session.dag_id):
             continue
         runs = session.airflow.runs(dag.id)
-        stale = dag.parsed is not None and dag.parsed < since
-        if not stale and all(run.kind != "manual" for run in runs):
+        if all(run.kind != "manual" for run in runs):
             continue
         session.say("remise à zéro d'Airflow et de l'entrepôt")
         session.airflow.pause(dag.id, True)
         for run in runs:
             if not run.ended:
                 session.airflow.end(dag.id, run.id)
-        session.airflow.delete(dag.id)
+            session.airflow.delete(dag.id, run.id)
         session.warehouse.clean()
 
 

@@ -125,8 +125,9 @@ def build(session: Session) -> Finding:
     complaints = [_stopped(state.answer, state.stuck), _failures(session, bad) if bad else ""]
     if any(complaints):
         return Finding(0.0, " ".join(filter(None, complaints)))
-    if lacking := sorted(MODELS.keys() - session.models.keys()):
-        return Finding(0.0, f"Modèle(s) absent(s) du projet : {', '.join(lacking)}.")
+    built = {n for n, m in session.models.items() if m["unique_id"] not in state.unbuilt}
+    if lacking := sorted(MODELS.keys() - built):
+        return Finding(0.0, f"Modèle(s) absent(s) ou non construit(s) : {', '.join(lacking)}.")
     tests = sum(r.is_test for r in state.answer.rows)
     return expect(tests > 0, f"dbt build réussit : {len(MODELS)} modèles, {tests} tests."
                   if tests else "Le projet n'a aucun test.")  # fmt: skip

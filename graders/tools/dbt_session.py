@@ -30,9 +30,10 @@ _STATUSES = {
     "error": "dbt ne l'a pas construit",
     "skipped": "un modèle qu'il lit n'est pas construit",
     "stuck": "il ne se termine pas",
-    "absent": "dbt ne l'a pas construit : il est désactivé, éphémère, ou lit un modèle arrêté",
+    "absent": "dbt ne l'a pas construit : désactivé, éphémère, en Python, ou après un tel modèle",
 }
-_HARD_CODED = re.compile(rf"\b{RAW}\s*[.\"]", re.IGNORECASE)
+_HARD_CODED = re.compile(rf'\b{RAW}"?\s*\.\s*"?[a-z]', re.IGNORECASE)
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/|\{#.*?#\}", re.DOTALL)
 
 
 @lru_cache(maxsize=4)
@@ -52,6 +53,7 @@ class State:
     stuck: tuple[str, ...]
     differences: Mapping[str, Difference | None]
     columns: Mapping[str, tuple[str, ...]]
+    unbuilt: Mapping[str, str]  # unique id of each model that is not there, and why
     docs: Answer | None = None
 
     @property
@@ -95,6 +97,11 @@ class Session:
     def models(self) -> dict[str, Mapping[str, object]]:
         """Return the project's models by folded name."""
         return {fold(name): node for name, node in self.manifest.models.items()}
+
+    @cached_property
+    def python(self) -> list[str]:
+        """Return the models in Python: PostgreSQL has none, and on DuckDB they would run here."""
+        return [n["name"] for n in self.manifest.nodes("model") if n["language"] == "python"]
 
     @cached_property
     def team(self) -> State:
@@ -156,16 +163,17 @@ class Session:
             else:
                 columns[name] = tuple(map(str, seen.columns))
                 differences[name] = compare(model, seen, wanted[name])
-        return State(answer, stuck, differences, columns, documented)
+        return State(answer, stuck, differences, columns, unbuilt, documented)
 
     def _build(self, lane: int) -> tuple[Answer, tuple[str, ...]]:
         """Build all; where a node does not end, build the others without it."""
         env = self.warehouse.env(lane)
-        answer = self.dbt.run(["build", "--no-write-json"], lane=lane, cpu=BUILD_CPU, env=env)
+        args = ["build", "--no-write-json", *_without(self.python)]
+        answer = self.dbt.run(args, lane=lane, cpu=BUILD_CPU, env=env)
         if not answer.late or not answer.running:
             return answer, ()
         stuck = tuple(node.split(".")[2] for node in answer.running)
-        args = ["build", "--no-write-json", *_without(stuck)]
+        args = ["build", "--no-write-json", *_without([*self.python, *stuck])]
         again = self.dbt.run(args, lane=lane, cpu=BUILD_CPU, env=env)
         return again, stuck
 
@@ -177,7 +185,7 @@ class Session:
         """
         rows = [r for r in answer.rows if not r.is_test]
         if any(r.is_test and r.failed for r in answer.rows):
-            args = ["run", "--no-write-json", *_without(stuck)]
+            args = ["run", "--no-write-json", *_without([*self.python, *stuck])]
             again = self.dbt.run(args, lane=lane, cpu=BUILD_CPU, env=self.warehouse.env(lane))
             rows += again.rows
         last = {r.id: r.status for r in rows}
@@ -201,7 +209,8 @@ class Session:
         """Start from the clean build, inject the fault, see which tests fail."""
         self.warehouse.restore(lane)
         self.warehouse.execute(lane, fault.statements)
-        env, options = self.warehouse.env(lane), ["--no-write-json", *_without(stuck)]
+        env = self.warehouse.env(lane)
+        options = ["--no-write-json", *_without([*self.python, *stuck])]
         if early := self._early_tests(fault.tables):
             # Most faults are seen here already, and the tables need not be built again.
             args = ["test", "--fail-fast", *options, "--select", *early]
@@ -244,7 +253,7 @@ class Session:
 
 def hard_coded(node: Mapping[str, object]) -> bool:
     """Say whether a node names the raw schema in its SQL instead of calling source()."""
-    return bool(_HARD_CODED.search(str(node.get("raw_code", ""))))
+    return bool(_HARD_CODED.search(_COMMENT.sub("", str(node.get("raw_code", "")))))
 
 
 def _without(stuck: Sequence[str]) -> list[str]:
@@ -266,7 +275,7 @@ def open_session(work: Work, dbt: Dbt, warehouse: Warehouse, cpu: float, say: Sa
 _WHERE = re.compile(r"(?P<file>[\w./-]+\.(?:sql|ya?ml|csv|md))\b")
 _LINE = re.compile(r"\bline (?P<line>\d+)\b")
 _SQL_LINE = re.compile(r"^\s*LINE \d+: (?P<text>.+)$", re.MULTILINE)
-_BANNER = re.compile(r"^(Runtime|Database|Compilation) Error in .*$", re.MULTILINE)
+_BANNER = re.compile(r"^\s*(Runtime|Database|Compilation|Parsing) Error( in .*)?$", re.MULTILINE)
 
 
 def readable(message: str, source: str = "") -> str:

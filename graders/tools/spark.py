@@ -119,15 +119,17 @@ def collecte(session: Session) -> Finding:
         return Finding(0.0, session.team.no_log)
     if not log.tasks:
         return Finding(0.0, "Le journal ne contient aucune tâche : Spark n'a rien calculé.")
-    sent = sum(log.sent.values()) - OVERHEAD * sum(log.tasks.values())
-    seen, most = (f"{number(size / (1 << 20))} Mio" for size in (max(0, sent), SENT_MOST))
+    sent = max(0, sum(log.sent.values()) - OVERHEAD * sum(log.tasks.values()))
+    seen, most = (f"{number(size / (1 << 10), 0)} Kio" for size in (sent, SENT_MOST))
     return expect(
         sent <= SENT_MOST,
-        f"Le pilote a reçu {seen} de résultats." if sent <= SENT_MOST else
-        f"Le pilote a reçu {seen}, {most} au plus : collect(), toPandas() et toLocalIterator() "
-        "rapportent toutes les lignes sur une seule machine.",
-        seen=seen, wanted=f"{most} au plus",
-    )  # fmt: skip
+        "Le pilote n'a reçu que des agrégats."
+        if sent <= SENT_MOST
+        else f"Le pilote a reçu {seen} de lignes : collect(), toPandas() et toLocalIterator() les "
+        "rapportent toutes sur une seule machine.",
+        seen=seen,
+        wanted=f"{most} au plus",
+    )
 
 
 @suite.live()

@@ -207,6 +207,8 @@ def _parquet(data: bytes, columns: Collection[str], known: set[str], place: str)
                 f"{place} : colonne(s) absente(s) : {', '.join(missing)} "
                 f"(il y a « {', '.join(names)[:200]} »)."
             )
+        if any(pa.types.is_nested(file.schema_arrow.field(n).type) for n in wanted.values()):
+            raise StackError(f"{place} : une colonne demandée contient des structures.")
         if _size(file) > BYTES_MOST or file.metadata.num_rows > ROWS_MOST:
             raise OutOfBounds(f"{place} est trop grand : {file.metadata.num_rows} lignes.")
         # Dictionaries stay dictionaries: a long text that a million rows share is kept once.
@@ -215,7 +217,7 @@ def _parquet(data: bytes, columns: Collection[str], known: set[str], place: str)
             held = {name: _values(batch.column(real), place) for name, real in wanted.items()}
             for values in zip(*held.values(), strict=True):
                 yield dict(zip(held, values, strict=True))
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise StackError(f"{place} : Parquet illisible ({type(error).__name__}).") from error
 
 
@@ -229,14 +231,12 @@ def _values(array: Any, place: str) -> list[Any]:
         longest = pc.max(pc.binary_length(array.dictionary)).as_py() or 0
         if longest > TEXT_MOST:
             raise OutOfBounds(f"{place} contient une valeur de {longest} caractères.")
-    elif pa.types.is_nested(array.type):
-        raise StackError(f"{place} : une colonne demandée contient des structures.")
     return array.to_pylist()  # type: ignore[no-any-return]
 
 
 def number(value: Any) -> float | None:
     """Return a finite number read from a result's value, or None."""
-    text = re.sub(r"[\s\u00a0\u202f€]", "", str(value)[:80])
+    text = re.sub(r"[\s\u00a0\u202f€]", "", str(value)[:TEXT_MOST])
     if "," in text and "." not in text:
         text = text.replace(",", ".")
     try:

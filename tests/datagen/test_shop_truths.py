@@ -18,7 +18,8 @@ QUERIES = {
     "meilleur_mois": "SELECT strftime(date_commande, '%Y-%m') "
     f"{SALES} GROUP BY 1 ORDER BY sum(quantite * prix_unitaire) DESC LIMIT 1",
     "meilleure_categorie": "SELECT categorie FROM details_commandes d"
-    " JOIN produits USING (produit_id) JOIN commandes c USING (commande_id) WHERE c.statut <> 'annulee'"
+    " JOIN produits USING (produit_id) JOIN commandes c USING (commande_id)"
+    " WHERE c.statut <> 'annulee'"
     " GROUP BY 1 ORDER BY sum(quantite * prix_unitaire) DESC LIMIT 1",
     "meilleur_client": "SELECT client_id "
     f"{SALES} GROUP BY 1 ORDER BY sum(quantite * prix_unitaire) DESC LIMIT 1",

@@ -73,7 +73,7 @@ def test_each_bad_file_is_named_with_its_line(graded: tuple[Report, float]) -> N
     said = message(graded[0], "import_dag")
     assert "leve.py:2 : RuntimeError: rien ne va" in said
     assert "absent.py:2 : ModuleNotFoundError: No module named 'module_absent'" in said
-    assert "ce module n'est pas dans l'image" in said
+    assert "ce module n'est pas installé là où tourne Airflow" in said
     assert "dort.py" in said
     assert "rien de long ne se fait hors des tâches" in said
     assert "rond.py" in said

@@ -121,12 +121,12 @@ class FakeAirflow:
         run = re.search(r"dagRuns/([^/]+)", path)
         if run and path.endswith("/clear"):
             self.runs[run[1]]["state"] = "queued"
+        elif run and method == "DELETE":
+            del self.runs[run[1]]
         elif run:
             self.runs[run[1]]["state"] = body["state"]
         elif path.endswith("/dagRuns"):
             return self.trigger(body)
-        elif method == "DELETE":
-            self.runs.clear()
         else:
             if self.paused and not body["is_paused"]:
                 self.add("scheduled", self.today, "running")

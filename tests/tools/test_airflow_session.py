@@ -384,11 +384,11 @@ def test_a_stack_that_served_another_submission_starts_from_nothing(
     bench: Callable[..., Bench],
 ) -> None:
     made = bench()
-    airflow_session.forget(made.session, SINCE)
+    airflow_session.forget(made.session)
     assert made.shop.cleaned == 0, "a fresh stack is left alone"
     _ = made.session.first
     assert made.shop.rows
-    airflow_session.forget(made.session, SINCE)
+    airflow_session.forget(made.session)
     assert made.shop.rows == []
     assert made.server.runs == {}
     assert made.server.paused

@@ -1,4 +1,4 @@
-"""Understand a dashboard: its sections, the charts laid out in them, its filters and their scope."""
+"""Understand a dashboard: its sections and their charts, its filters and their scope."""
 
 from __future__ import annotations
 
@@ -91,12 +91,15 @@ def _walk(position: Mapping[str, Any]) -> Iterator[tuple[Placed | str, bool]]:
         kind, meta = text(node.get("type")), mapping(node.get("meta"))
         if kind == "CHART":
             number = meta.get("chartId")
-            yield Placed(
-                text(meta.get("uuid")),
-                number if isinstance(number, int) else -1,
-                one_line(meta.get("sliceNameOverride") or meta.get("sliceName") or "", 80),
-                within | {name},
-            ), False
+            yield (
+                Placed(
+                    text(meta.get("uuid")),
+                    number if isinstance(number, int) else -1,
+                    one_line(meta.get("sliceNameOverride") or meta.get("sliceName") or "", 80),
+                    within | {name},
+                ),
+                False,
+            )
         elif heading := _heading(kind, meta):
             yield heading, True
         below = within | {name}

@@ -16,7 +16,8 @@ from graders.tools.superset import static
 from graders.tools.superset.board import Board, board
 from graders.tools.superset.export import HOW, TITLE, Export
 from graders.tools.superset.figures import figures
-from graders.tools.superset.match import BY_ID, Seen
+from graders.tools.superset.judges import Seen
+from graders.tools.superset.match import BY_ID
 from graders.tools.superset.session import NOTHING, Session, connect, is_sqlite, write_data
 from graders.tools.superset.shapes import text
 

@@ -174,9 +174,7 @@ def _folder(folder: Path, root: Path) -> Export:
     if len(names) > MEMBERS:
         return Export("folder", where, problems=(f"{where} compte trop de fichiers.",))
     sound = [p for p in names if p.is_file() and p.stat().st_size <= MEMBER]
-    found = _tree(
-        "folder", where, ((str(p.relative_to(folder)), p.read_bytes()) for p in sound)
-    )
+    found = _tree("folder", where, ((str(p.relative_to(folder)), p.read_bytes()) for p in sound))
     told = f"L'export a été trouvé décompressé ({where})."
     return Export("folder", where, found.files, found.documents, found.problems,
                   (told, *found.notices))  # fmt: skip

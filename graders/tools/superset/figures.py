@@ -65,7 +65,7 @@ def _read(csv: Path) -> pd.DataFrame:
 
 
 def scene(csv: Path, draw: int) -> tuple[str, str]:
-    """Return a month and a category with several sales, drawn by `draw`: what filters are set to."""
+    """Return a month and a category with several sales, drawn by `draw`."""
     counts = _read(csv).groupby(["mois", "categorie"])["produit"].agg(["size", "nunique"])
     rich = counts[(counts["size"] >= 5) & (counts["nunique"] >= 3)].index.tolist()
     month, category = sorted(rich or counts.index.tolist())[draw % len(rich or counts)]

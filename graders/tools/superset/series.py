@@ -21,7 +21,7 @@ from graders.text import one_line
 MOST = 24  # series of one chart
 WIDEST = 60  # columns of one answer that are looked at
 _NUMBERS, _DATES = 0, 2
-_ISO = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2}))?(?:[T ].*)?")
+_ISO = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2}))?(?:[t ].*)?")
 _SPACES = re.compile(r"[\s\u00a0\u202f€%]")
 _MONTHS = ("janvier", "fevrier", "mars", "avril", "mai", "juin", "juillet", "aout", "septembre",
            "octobre", "novembre", "decembre")  # fmt: skip
@@ -65,7 +65,7 @@ def number(value: Any) -> float | None:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, str):
-        value = _SPACES.sub("", value[:60])
+        value = _SPACES.sub("", value) if len(value) < 60 else ""
         if "," in value and "." not in value:
             value = value.replace(",", ".")
     try:
@@ -77,26 +77,24 @@ def number(value: Any) -> float | None:
 
 def day(value: Any) -> dt.date | None:
     """Return a date: epoch milliseconds, ISO text, « 2025-03 », « mars 2025 », « mars », « 03 »."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        if value in range(1, 13):
-            return dt.date(YEAR, int(value), 1)
-        try:
-            return (_EPOCH + dt.timedelta(milliseconds=float(value))).date()
-        except (OverflowError, ValueError):
-            return None
-    text = fold(str(value)[:40])
     try:
-        if found := _ISO.fullmatch(text):
-            return dt.date(int(found[1]), int(found[2]), int(found[3] or 1))
-    except ValueError:
+        if isinstance(value, int | float) and value not in range(1, 13):
+            return (_EPOCH + dt.timedelta(milliseconds=float(value))).date()
+        return _written(fold(str(value)[:40]))
+    except (OverflowError, ValueError):
         return None
-    words = text.split()
-    if re.fullmatch("0?[1-9]|1[0-2]", text):
+
+
+def _written(text: str) -> dt.date | None:
+    """Return the date that a folded text writes; ValueError where there is no such day."""
+    if found := _ISO.fullmatch(text):
+        return dt.date(int(found[1]), int(found[2]), int(found[3] or 1))
+    if re.fullmatch(r"0?[1-9]|1[0-2]", text):
         return dt.date(YEAR, int(text), 1)
-    if words and words[0] in _MONTHS:
-        named = int(words[1]) if len(words) == 2 and words[1].isdigit() else YEAR
-        return dt.date(named, _MONTHS.index(words[0]) + 1, 1) if 0 < named < 9999 else None
-    return None
+    month, _, year = text.partition(" ")
+    if month not in _MONTHS:
+        return None
+    return dt.date(int(year or YEAR), _MONTHS.index(month) + 1, 1)
 
 
 def _series(rows: Rows) -> Iterator[Series]:

@@ -33,15 +33,14 @@ from graders.tools.superset import queries
 from graders.tools.superset.board import Board, Filter, Placed
 from graders.tools.superset.export import Export
 from graders.tools.superset.figures import Figures
-from graders.tools.superset.match import BY_ID, Seen, Verdict, assign
+from graders.tools.superset.judges import Seen, Verdict
+from graders.tools.superset.match import BY_ID, Found, assign
 from graders.tools.superset.shapes import text
 
 log = logging.getLogger(__name__)
 SERVICE, PORT = "superset", 8088
 DATABASE = "ventes.db"
 NOTHING = "Aucun tableau de bord à juger : l'export manque ou n'a pas pu être importé."
-
-Found = Mapping[str, tuple[Seen, Verdict]]
 
 
 @dataclass
