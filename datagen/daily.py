@@ -249,8 +249,8 @@ def _save(target: Path, body: bytes) -> None:
 
 def _places(seed: int, day: dt.date, name: str, count: int) -> Iterator[int]:
     """Yield the numbers below `count` in a random order, each once."""
-    words = stream(seed, "journalier", day.isoformat(), name).words(range(count))
-    return iter(np.argsort(words, kind="stable").tolist())
+    named = stream(seed, "journalier", day.isoformat(), name)
+    return iter(columns.shuffled(named, count).tolist())
 
 
 def _draw(seed: int, name: str, bound: int) -> int:

@@ -165,5 +165,4 @@ def _days(planted: Plan) -> list[int]:
 
 def _shuffled(seed: int, name: str, count: int) -> Ints:
     """Return the numbers below `count` in an order of the team's own."""
-    words = stream(seed, "ventes", "ordre", name).words(range(count))
-    return np.argsort(words, kind="stable").astype(np.int64)
+    return columns.shuffled(stream(seed, "ventes", "ordre", name), count)

@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
-from datagen import catalogue, columns, defects
+from datagen import catalogue, columns
 from datagen.errors import DatagenError
 from datagen.sheet import Lookup, Number, Rows, Sheet
 from datagen.table import MONEY, Ints, Stream, Table, chunked, money, stream
@@ -95,7 +95,7 @@ def plan(seed: int, rows: int = ROWS, *, extra_region: bool = False) -> Plan:
     if not 1 <= rows <= 10**10:
         raise DatagenError(f"--rows doit être compris entre 1 et 10 milliards, et non {rows}.")
     listed = [product for product in catalogue.PRODUCTS if product.cents in _LISTED]
-    order = np.argsort(stream(seed, "produits", "nom").words(range(len(listed))), kind="stable")
+    order = columns.shuffled(stream(seed, "produits", "nom"), len(listed))
     products = [listed[i] for i in order[:_PRODUCTS]]
     base = np.array([product.cents for product in products], dtype=np.int64)
     percent = stream(seed, "produits", "prix").below(21, range(_PRODUCTS)) + 90
@@ -137,7 +137,7 @@ def transactions(seed: int, planned: Plan, rows: range) -> Rows:
 
     product = columns.skewed(of("produit_id"), rows, _PRODUCTS)
     quantity = drawn("quantite", _QUANTITY_SHARES)
-    quantity += defects.struck(of("quantite").child("outliers"), rows, OUTLIER_ONE_IN) * len(
+    quantity += columns.struck(of("quantite").child("outliers"), rows, OUTLIER_ONE_IN) * len(
         _QUANTITIES
     )
     return Rows(
@@ -154,12 +154,12 @@ def transactions(seed: int, planned: Plan, rows: range) -> Rows:
 
 
 def _clients(seed: int) -> pa.Table:
-    run = range(_CLIENTS)
-    segment = columns.choice(list(SEGMENTS), list(SEGMENTS.values()))
+    drawn = stream(seed, "clients", "segment")
+    segment = columns.weighted(drawn, range(_CLIENTS), list(SEGMENTS.values()))
     return pa.table(
         {
             "client_id": np.arange(1, _CLIENTS + 1),
-            "segment_client": segment(stream(seed, "clients", "segment"), run),
+            "segment_client": pa.array(list(SEGMENTS)).take(pa.array(segment)),
         }
     )
 
@@ -192,12 +192,13 @@ def _places(regions: list[str]) -> pa.Table:
 
 def _products(seed: int, products: list[catalogue.Product], prices: Ints) -> Rows:
     run = range(_PRODUCTS)
+    brand = stream(seed, "produits", "marque").below(len(BRANDS), run)
     costs = prices * (stream(seed, "produits", "cout").below(36, run) + 45) // 100
     table = pa.table(
         {
             "produit_id": np.arange(1, _PRODUCTS + 1),
             "categorie": [product.category for product in products],
-            "marque": columns.choice(BRANDS)(stream(seed, "produits", "marque"), run),
+            "marque": pa.array(BRANDS).take(pa.array(brand)),
             "cout": money(costs),
         }
     )

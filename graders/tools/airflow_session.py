@@ -33,7 +33,7 @@ SERVICE, PORT = "airflow", 8080
 TASKS_MOST = 60
 PARSING = 90.0  # seconds: Airflow itself gives up on a file after 30 and tries again
 NOTHING = 15.0  # seconds, where no file seems to define a DAG
-RUNNING = 240.0  # seconds of one group of runs
+RUNNING = 300.0  # seconds of one group of runs
 PAUSE = 0.5
 
 

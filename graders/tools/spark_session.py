@@ -71,7 +71,7 @@ class Session:
     def team(self) -> Seen:
         """Run the job on the team's data."""
         self.runner.feed(self.data)
-        truths = self.pool.submit(transactions_truths.truths, self.data)
+        truths = self.pool.submit(true_results, self.work.seed, ROWS)
         self._hidden = self.pool.submit(self._write_hidden)
         return self._run("le job tourne sur les données de l'équipe", truths)
 
@@ -89,7 +89,7 @@ class Session:
     def _write_hidden(self) -> Truths:
         shutil.rmtree(self.work.hidden, ignore_errors=True)
         registry.write(EXERCISE, self.work.hidden_seed, self.work.hidden, rows=ROWS, hidden=True)
-        return transactions_truths.truths(self.work.hidden)
+        return true_results(self.work.hidden_seed, ROWS, hidden=True)
 
     def _run(self, what: str, truths: Future[Truths]) -> Seen:
         self.say(what)
@@ -153,12 +153,20 @@ def write_data(seed: int, folder: Path) -> None:
 
 
 @lru_cache(maxsize=4)
-def answers(seed: int, rows: int = transactions.ROWS) -> Mapping[str, Any]:
-    """Return the true answers to the statement's questions about the team's whole data."""
+def true_results(seed: int, rows: int, *, hidden: bool = False) -> Truths:
+    """Return the five expected results of a seed, from the same rows written as Parquet.
+
+    Each of the five queries reads the file: columns make that ten times as fast as CSV.
+    """
     with tempfile.TemporaryDirectory(prefix="bareme-") as place:
         folder = Path(place) / "donnees"
-        registry.write(EXERCISE, seed, folder, rows=rows, format="parquet")
-        truths = transactions_truths.truths(folder)
+        registry.write(EXERCISE, seed, folder, rows=rows, format="parquet", hidden=hidden)
+        return transactions_truths.truths(folder)
+
+
+def answers(seed: int, rows: int = transactions.ROWS) -> Mapping[str, Any]:
+    """Return the true answers to the statement's questions about the team's whole data."""
+    truths = true_results(seed, rows)
     sales = truths["ca_region_mois"]
 
     def best(table: pd.DataFrame, by: str, measure: str = "ca") -> Any:

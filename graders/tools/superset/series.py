@@ -21,7 +21,7 @@ from graders.text import one_line
 MOST = 24  # series of one chart
 WIDEST = 60  # columns of one answer that are looked at
 _NUMBERS, _DATES = 0, 2
-_ISO = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2}))?(?:[T ].*)?")
+_ISO = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2}))?(?:[t ].*)?")
 _SPACES = re.compile(r"[\s\u00a0\u202f€%]")
 _MONTHS = ("janvier", "fevrier", "mars", "avril", "mai", "juin", "juillet", "aout", "septembre",
            "octobre", "novembre", "decembre")  # fmt: skip
@@ -65,7 +65,7 @@ def number(value: Any) -> float | None:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, str):
-        value = _SPACES.sub("", value[:60])
+        value = _SPACES.sub("", value) if len(value) < 60 else ""
         if "," in value and "." not in value:
             value = value.replace(",", ".")
     try:

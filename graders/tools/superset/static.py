@@ -64,8 +64,11 @@ def _sql(sql: str) -> Iterator[str]:
 
 def charts(export: Export) -> tuple[float, list[str]]:
     """Return the share of the asked charts that are there by type, columns and metric."""
-    there = [(text(c.get("viz_type")), mapping(c.get("params"))) for c in
-             export.all("charts").values()]  # fmt: skip
+    there = [
+        (text(c.get("viz_type")), mapping(c.get("params")))
+        for c in export.all("charts").values()
+        if not _foreign(export, text(c.get("dataset_uuid")))
+    ]
     saved = expressions(export)
     told, points = [], 0.0
     for target in TARGETS[:5]:
@@ -84,6 +87,17 @@ def charts(export: Export) -> tuple[float, list[str]]:
     if single < 3:
         told.append(f"{single} grand(s) nombre(s) (Big Number) au lieu de 3")
     return (points + min(3, single)) / 8, told
+
+
+def _foreign(export: Export, uuid: str) -> bool:
+    """Tell whether a chart is on a dataset of the export that has nothing of the sales."""
+    for document in export.all("datasets").values():
+        if text(document.get("uuid")) == uuid:
+            columns = {
+                text(c.get("column_name")) for c in map(mapping, items(document.get("columns")))
+            }
+            return len(columns & set(COLUMNS)) < 2
+    return False
 
 
 def _dimensions(params: Mapping[str, Any], viz: str) -> str:
