@@ -275,7 +275,10 @@ def open_session(work: Work, dbt: Dbt, warehouse: Warehouse, cpu: float, say: Sa
 _WHERE = re.compile(r"(?P<file>[\w./-]+\.(?:sql|ya?ml|csv|md))\b")
 _LINE = re.compile(r"\bline (?P<line>\d+)\b")
 _SQL_LINE = re.compile(r"^\s*LINE \d+: (?P<text>.+)$", re.MULTILINE)
-_BANNER = re.compile(r"^\s*(Runtime|Database|Compilation|Parsing) Error( in .*)?$", re.MULTILINE)
+_BANNER = re.compile(
+    r"^\s*(Runtime|Database|Compilation|Parsing) Error( in .*)?$|^\s*compiled code at .*$",
+    re.MULTILINE,
+)
 
 
 def readable(message: str, source: str = "") -> str:
