@@ -184,6 +184,11 @@ def test_a_task_without_a_log_has_no_error() -> None:
     assert found.error("d", "r", TaskRun("extract", "failed", 1)) == ""
 
 
+def test_a_parsing_is_as_old_as_its_beginning() -> None:
+    row = {"dag_id": "d", "last_parsed_time": "2026-01-01T00:01:00Z", "last_parse_duration": 8.0}
+    assert read_dag(row).parsed == dt.datetime(2026, 1, 1, 0, 0, 50, tzinfo=dt.UTC)
+
+
 def test_what_the_api_leaves_out_is_read_all_the_same() -> None:
     dag = read_dag({"dag_id": "d"})
     assert (dag.schedule, dag.tags, dag.catchup, dag.start) == ("", (), None, None)
