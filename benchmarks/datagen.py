@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import csv
+import datetime as dt
+import importlib
 import json
 import random
 import resource
@@ -17,147 +19,161 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
 
-LOOP_SHARE = 50  # the loop draws one row in fifty of what the others do
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from datagen import catalogue, registry, shop, writers
+from datagen import transactions as t
+from datagen.table import money
+
+LOOP_SHARE = 200  # a loop draws one row in two hundred of what the others do
 PLAIN_CHUNK = 1 << 20
 
 Contender = Callable[[int, Path], None]
 
 
 def ours_transactions_csv(rows: int, folder: Path) -> None:
-    from datagen import registry
 
     registry.write("04_spark", 1, folder, rows=rows)
 
 
 def ours_transactions_parquet(rows: int, folder: Path) -> None:
-    from datagen import registry
 
     registry.write("04_spark", 1, folder, rows=rows, format="parquet")
 
 
 def plain_transactions_csv(rows: int, folder: Path) -> None:
-    import pyarrow.csv as pc
 
-    from datagen.transactions import TRANSACTIONS
-
-    options = pc.WriteOptions(quoting_style="none")
-    with pc.CSVWriter(
-        str(folder / "transactions.csv"), TRANSACTIONS.schema, write_options=options
+    options = pyarrow.csv.WriteOptions(quoting_style="none")
+    with pyarrow.csv.CSVWriter(
+        str(folder / "transactions.csv"), t.TRANSACTIONS.schema, write_options=options
     ) as file:
         for chunk in _plain_transactions(rows):
             file.write_table(chunk)
 
 
 def plain_transactions_parquet(rows: int, folder: Path) -> None:
-    import pyarrow.parquet as pq
 
-    from datagen.transactions import TRANSACTIONS
-
-    with pq.ParquetWriter(folder / "transactions.parquet", TRANSACTIONS.schema) as file:
+    with pq.ParquetWriter(folder / "transactions.parquet", t.TRANSACTIONS.schema) as file:
         for chunk in _plain_transactions(rows):
             file.write_table(chunk)
 
 
-def _plain_transactions(rows: int):
-    import numpy as np
-    import pyarrow as pa
+PRODUCTS = [p for p in catalogue.PRODUCTS if p.cents in range(2_000, 10_000)][:200]
+CLIENTS = 20_000
+DATES = [dt.date(t.YEAR, 1, 1) + dt.timedelta(i) for i in range(365)]
 
-    from datagen import transactions as t
-    from datagen.table import money
 
-    rng, planned = np.random.default_rng(1), t.plan(1)
-    day_lots = np.repeat(np.arange(365), planned.days)
-    lots = {
-        "region": pa.array(list(t.REGIONS)),
-        "canal": pa.array(list(t.CHANNELS)),
-        "segment": pa.array(list(t.SEGMENTS)),
-    }
-    shares = {
-        "region": np.repeat(np.arange(len(t.REGIONS)), list(t.REGIONS.values())),
-        "canal": np.repeat(np.arange(len(t.CHANNELS)), list(t.CHANNELS.values())),
-        "quantite": np.repeat(np.arange(1, 5), (55, 25, 12, 8)),
-    }
-
-    def text(name: str, n: int):
-        drawn = shares[name][rng.integers(len(shares[name]), size=n)]
-        return lots[name].take(pa.array(drawn))
-
+def _plain_transactions(rows: int) -> Iterator[pa.Table]:
+    rng = np.random.default_rng(1)
+    months = pa.array([f"{date:%Y-%m}" for date in DATES])
+    names = pa.array([product.name for product in PRODUCTS])
+    prices = np.array([product.cents + 90 for product in PRODUCTS])
+    days = np.repeat(np.arange(365), shop.DAY_WEIGHTS)
+    segments = lots(t.SEGMENTS)[rng.integers(100, size=CLIENTS)]
+    regions, channels, quantities = lots(t.REGIONS), lots(t.CHANNELS), [1] * 55 + [2] * 25
+    quantities = np.array(quantities + [3] * 12 + [4] * 8)
     for start in range(0, rows, PLAIN_CHUNK):
         n = min(PLAIN_CHUNK, rows - start)
-        day = day_lots[np.arange(start, start + n) * len(day_lots) // rows]
-        product = (rng.random(n) ** 2 * len(planned.prices)).astype(np.int64)
-        client = rng.integers(len(planned.segments), size=n)
-        quantity = shares["quantite"][rng.integers(100, size=n)]
+        day = days[np.arange(start, start + n) * len(days) // rows]
+        product = (rng.random(n) ** 2 * len(prices)).astype(np.int64)
+        client = rng.integers(CLIENTS, size=n)
+        quantity = quantities[rng.integers(100, size=n)]
         quantity = np.where(rng.integers(1_000, size=n) == 0, quantity * 50, quantity)
-        price = planned.prices[product]
+        region = regions[rng.integers(len(regions), size=n)]
+        channel = channels[rng.integers(len(channels), size=n)]
+        price = prices[product]
         yield pa.table(
             {
                 "transaction_id": np.arange(start + 1, start + n + 1),
                 "date": pa.array((day + 20_089).astype(np.int32)).cast(pa.date32()),
-                "mois": planned.months.take(pa.array(day)),
+                "mois": months.take(pa.array(day)),
                 "client_id": client + 1,
-                "segment_client": lots["segment"].take(pa.array(planned.segments[client])),
+                "segment_client": pa.array(list(t.SEGMENTS)).take(pa.array(segments[client])),
                 "produit_id": product + 1,
-                "nom_produit": planned.names.take(pa.array(product)),
+                "nom_produit": names.take(pa.array(product)),
                 "quantite": quantity.astype(np.int32),
                 "prix_unitaire": money(price),
                 "montant": money(quantity * price),
-                "region": text("region", n),
-                "canal": text("canal", n),
+                "region": pa.array(list(t.REGIONS)).take(pa.array(region)),
+                "canal": pa.array(list(t.CHANNELS)).take(pa.array(channel)),
             },
             schema=t.TRANSACTIONS.schema,
         )
 
 
+def lots(shares: dict[str, int]) -> np.ndarray:
+    """Return each place in `shares` as many times as its share."""
+    return np.repeat(np.arange(len(shares)), list(shares.values()))
+
+
 def loop_transactions_csv(rows: int, folder: Path) -> None:
-    import datetime as dt
-
-    from datagen import transactions as t
-
-    rng, planned = random.Random(1), t.plan(1)
-    names, prices = planned.names.to_pylist(), planned.prices.tolist()
-    regions, region_shares = list(t.REGIONS), list(t.REGIONS.values())
-    channels, channel_shares = list(t.CHANNELS), list(t.CHANNELS.values())
-    segments, clients = list(t.SEGMENTS), planned.segments.tolist()
-    first = dt.date(t.YEAR, 1, 1)
+    rng = random.Random(1)
+    segments, regions, channels = list(t.SEGMENTS), list(t.REGIONS), list(t.CHANNELS)
+    of_client = rng.choices(segments, list(t.SEGMENTS.values()), k=CLIENTS)
+    day_shares = list(accumulate(shop.DAY_WEIGHTS))
+    region_shares = list(accumulate(t.REGIONS.values()))
+    channel_shares = list(accumulate(t.CHANNELS.values()))
     with (folder / "transactions.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(t.TRANSACTIONS.schema.names)
         for i in range(1, rows + 1):
-            day = first + dt.timedelta(rng.choices(range(365), planned.days)[0])
-            product, client = rng.randrange(len(names)), rng.randrange(len(clients))
-            quantity = rng.choices((1, 2, 3, 4), (55, 25, 12, 8))[0]
+            day = rng.choices(DATES, cum_weights=day_shares)[0]
+            at, client = rng.randrange(len(PRODUCTS)), rng.randrange(CLIENTS)
+            quantity = rng.choices((1, 2, 3, 4), cum_weights=(55, 80, 92, 100))[0]
             quantity *= 50 if rng.random() < 0.001 else 1
-            price = prices[product]
+            price = PRODUCTS[at].cents + 90
             writer.writerow([
-                i, day.isoformat(), f"{day:%Y-%m}", client + 1, segments[clients[client]],
-                product + 1, names[product], quantity, f"{price / 100:.2f}",
-                f"{quantity * price / 100:.2f}", rng.choices(regions, region_shares)[0],
-                rng.choices(channels, channel_shares)[0],
+                i, day.isoformat(), f"{day:%Y-%m}", client + 1, of_client[client],
+                at + 1, PRODUCTS[at].name, quantity, f"{price / 100:.2f}",
+                f"{quantity * price / 100:.2f}",
+                rng.choices(regions, cum_weights=region_shares)[0],
+                rng.choices(channels, cum_weights=channel_shares)[0],
+            ])  # fmt: skip
+
+
+def scalar_transactions_csv(rows: int, folder: Path) -> None:
+    """Draw as the loop does, from a NumPy generator: what one writes before vectorising."""
+    rng = np.random.default_rng(1)
+
+    def pick(shares: dict[str, int]) -> str:
+        weights = np.array(list(shares.values()))
+        return rng.choice(list(shares), p=weights / weights.sum())
+
+    of_client = [pick(t.SEGMENTS) for _ in range(200)]
+    day_shares = np.array(shop.DAY_WEIGHTS) / sum(shop.DAY_WEIGHTS)
+    with (folder / "transactions.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(t.TRANSACTIONS.schema.names)
+        for i in range(1, rows + 1):
+            day = DATES[rng.choice(365, p=day_shares)]
+            at, client = rng.integers(len(PRODUCTS)), rng.integers(CLIENTS)
+            quantity = rng.choice((1, 2, 3, 4), p=(0.55, 0.25, 0.12, 0.08))
+            quantity *= 50 if rng.random() < 0.001 else 1
+            price = PRODUCTS[at].cents + 90
+            writer.writerow([
+                i, day.isoformat(), f"{day:%Y-%m}", client + 1, of_client[client % 200],
+                at + 1, PRODUCTS[at].name, quantity, f"{price / 100:.2f}",
+                f"{quantity * price / 100:.2f}", pick(t.REGIONS), pick(t.CHANNELS),
             ])  # fmt: skip
 
 
 def ours_shop_csv(rows: int, folder: Path) -> None:
-    from datagen import shop, writers
 
     sizes = shop.Sizes.at(rows / 2_000)
-    writers.pump(shop.chunks(1, sizes), [writers.Csv(folder, shop.TABLES)])
+    writers.pump(shop.jobs(1, sizes), [writers.Csv(folder, shop.TABLES)])
 
 
 def plain_shop_csv(rows: int, folder: Path) -> None:
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.csv
-
-    from datagen import catalogue, shop
-    from datagen.table import money
 
     rng, sizes = np.random.default_rng(1), shop.Sizes.at(rows / 2_000)
 
@@ -208,11 +224,9 @@ def plain_shop_csv(rows: int, folder: Path) -> None:
 
 
 def loop_shop_csv(rows: int, folder: Path) -> None:
-    import datetime as dt
-
-    from datagen import catalogue, shop
 
     rng, sizes = random.Random(1), shop.Sizes.at(rows / 2_000)
+    day_shares = list(accumulate(shop.DAY_WEIGHTS))
     files = {t.name: (folder / f"{t.name}.csv").open("w", encoding="utf-8") for t in shop.TABLES}
     writers = {name: csv.writer(file, lineterminator="\n") for name, file in files.items()}
     for table in shop.TABLES:
@@ -233,12 +247,12 @@ def loop_shop_csv(rows: int, folder: Path) -> None:
         for _ in range(rng.randint(1, 4)):
             line += 1
             product_id = rng.randrange(len(prices))
-            quantity = rng.choices((1, 2, 3, 4, 5), (55, 25, 12, 5, 3))[0]
+            quantity = rng.choices((1, 2, 3, 4, 5), cum_weights=(55, 80, 92, 97, 100))[0]
             price = prices[product_id]
             total += quantity * price
             row = [line, i, product_id + 1, quantity, f"{price / 100:.2f}"]
             writers["details_commandes"].writerow(row)
-        day = dt.date(2025, 1, 1) + dt.timedelta(rng.choices(range(365), shop.DAY_WEIGHTS)[0])
+        day = rng.choices(DATES, cum_weights=day_shares)[0]
         client, status = rng.randint(1, sizes.clients), rng.choice(shop.STATUSES)
         row = [i, client, day.isoformat(), status, f"{total / 100:.2f}"]
         writers["commandes"].writerow(row)
@@ -246,15 +260,24 @@ def loop_shop_csv(rows: int, folder: Path) -> None:
         file.close()
 
 
-CASES: dict[str, tuple[Contender, Contender, Contender | None]] = {
-    "04 transactions, CSV": (
-        ours_transactions_csv, plain_transactions_csv, loop_transactions_csv,
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is compared: ours, plain NumPy + PyArrow, and loops that draw each row."""
+
+    ours: Contender
+    plain: Contender
+    loops: dict[str, Contender] = field(default_factory=dict)
+
+
+CASES = {
+    "04 transactions, CSV": Case(
+        ours_transactions_csv,
+        plain_transactions_csv,
+        {"random": loop_transactions_csv, "NumPy": scalar_transactions_csv},
     ),
-    "04 transactions, Parquet": (
-        ours_transactions_parquet, plain_transactions_parquet, None,
-    ),
-    "07 boutique, CSV": (ours_shop_csv, plain_shop_csv, loop_shop_csv),
-}  # fmt: skip
+    "04 transactions, Parquet": Case(ours_transactions_parquet, plain_transactions_parquet),
+    "07 boutique, CSV": Case(ours_shop_csv, plain_shop_csv, {"random": loop_shop_csv}),
+}
 
 
 def run(contender: Contender, rows: int) -> dict[str, float]:
@@ -270,9 +293,7 @@ def run(contender: Contender, rows: int) -> dict[str, float]:
 
 def contend(name: str, rows: int, folder: Path) -> None:
     """Run one contender here and print its time in seconds and its peak memory in MB."""
-
-    import datagen.layouts  # noqa: F401 - imports aren't what is timed
-
+    importlib.import_module("datagen.layouts")  # imports aren't what is timed
     folder = folder / "d"
     if not name.startswith("ours_transactions"):  # which makes its folder
         folder.mkdir()
@@ -295,25 +316,23 @@ def best(results: list[dict[str, float]]) -> dict[str, float]:
 
 def compare(name: str, rows: int, rounds: int) -> None:
     """Run the contenders of a case in turn and print their ratios."""
-    contenders = CASES[name]
-    sizes = (rows, rows, max(1_000, rows // LOOP_SHARE))
-    taken: list[list[dict[str, float]]] = [[], [], []]
+    case = CASES[name]
+    few = max(1_000, rows // LOOP_SHARE)
+    lined_up = [(case.ours, rows), (case.plain, rows), *((c, few) for c in case.loops.values())]
+    taken: list[list[dict[str, float]]] = [[] for _ in lined_up]
     for _ in range(rounds):
-        for results, contender, size in zip(taken, contenders, sizes, strict=True):
-            if contender is not None:
-                results.append(run(contender, size))
-    ours, plain = best(taken[0]), best(taken[1])
+        for results, (contender, size) in zip(taken, lined_up, strict=True):
+            results.append(run(contender, size))
+    ours, plain, *loops = map(best, taken)
     print(f"{name}, {rows:,} rows: {ours['bytes'] / 2**20:,.0f} MB, peak {ours['peak']:.0f} MB")
     print(
         f"  {rows / ours['wall']:,.0f} rows/s; plain {rows / plain['wall']:,.0f} rows/s: "
         f"{ours['wall'] / plain['wall']:.2f} x its time ({ours['cpu'] / plain['cpu']:.2f} x in "
         f"CPU), {ours['bytes'] / plain['bytes']:.3f} x its bytes, plain peak {plain['peak']:.0f} MB"
     )
-    if taken[2]:
-        loop = best(taken[2])
-        for kind in ("wall", "cpu"):
-            ratio = (loop[kind] / sizes[2]) / (ours[kind] / rows)
-            print(f"  {ratio:.0f} x the rows per second of the Python loop ({kind})")
+    for kind, loop in zip(case.loops, loops, strict=True):
+        wall, cpu = ((loop[k] / few) / (ours[k] / rows) for k in ("wall", "cpu"))
+        print(f"  {wall:.0f} x the rows per second of a loop with {kind} ({cpu:.0f} x in CPU)")
 
 
 def main() -> None:

@@ -1,28 +1,18 @@
-"""Vectorised column builders: from the random words of a column's rows to its values."""
+"""Vectorised draws: from the random words of a column's rows to whole numbers."""
 
 from __future__ import annotations
 
 import datetime as dt
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from datagen.table import Column, Ints, Stream
+from datagen.table import Ints, Stream
 
 _EPOCH = dt.date(1970, 1, 1)
-
-
-def serial(start: int = 1) -> Column:
-    """Number the rows from `start`."""
-    return lambda _, rows: np.arange(rows.start + start, rows.stop + start, dtype=np.int64)
-
-
-def integers(low: int, high: int) -> Column:
-    """Draw integers from `low` to `high`, both included, all as likely."""
-    return lambda stream, rows: stream.below(high - low + 1, rows) + low
 
 
 def weighted(stream: Stream, rows: range, weights: Sequence[int]) -> Ints:
@@ -30,11 +20,6 @@ def weighted(stream: Stream, rows: range, weights: Sequence[int]) -> Ints:
     lots = np.repeat(np.arange(len(weights), dtype=np.int64), weights)
     drawn: Ints = lots[stream.below(len(lots), rows)]
     return drawn
-
-
-def counts(weights: Sequence[int]) -> Column:
-    """Draw 1, 2, 3..., as likely as their weights."""
-    return lambda stream, rows: weighted(stream, rows, weights) + 1
 
 
 def skewed(stream: Stream, rows: range, bound: int) -> Ints:
@@ -48,16 +33,15 @@ def skewed(stream: Stream, rows: range, bound: int) -> Ints:
     return drawn.view(np.int64)
 
 
-def choice(values: Sequence[str], weights: Sequence[int] | None = None) -> Column:
-    """Draw one of the texts, as likely as its weight."""
-    texts, shares = pa.array(values), weights or [1] * len(values)
-    return lambda stream, rows: texts.take(pa.array(weighted(stream, rows, shares)))
+def struck(stream: Stream, rows: range, one_in: int) -> NDArray[np.bool_]:
+    """Tell which rows a planted defect strikes, each with a chance of one in `one_in`."""
+    hit: NDArray[np.bool_] = stream.below(one_in, rows) == 0
+    return hit
 
 
-def day(first: dt.date, last: dt.date) -> Column:
-    """Draw a date from `first` to `last`, both included, all as likely."""
-    span = (last - first).days + 1
-    return lambda stream, rows: dates(first, stream.below(span, rows))
+def shuffled(stream: Stream, count: int) -> Ints:
+    """Return the numbers below `count` in a random order."""
+    return np.argsort(stream.words(range(count)), kind="stable").astype(np.int64)
 
 
 def dates(first: dt.date, offsets: Ints) -> pa.Array:
@@ -83,11 +67,6 @@ def skipping(ranks: Ints, every: int) -> Ints:
     """Number ranks from 1 and skip each multiple of `every`: 1, 2, 4, 5, 7... for 3."""
     numbered: Ints = ranks + ranks // (every - 1) + 1
     return numbered
-
-
-def mapped(texts: pa.Array | pa.ChunkedArray, mapping: Mapping[str, str]) -> pa.Array:
-    """Replace each text by what `mapping` gives for it."""
-    return pa.array(list(mapping.values())).take(pc.index_in(texts, pa.array(list(mapping))))
 
 
 def ascii_fold(text: str) -> str:

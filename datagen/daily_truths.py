@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 _NAME = re.compile(r"ventes_(\d{8})\.csv")
+_HEADER = "vente_id,date,produit,categorie,quantite,prix_unitaire,client_id"
 _READ = """
 SELECT trim(vente_id) AS vente_id, trim(date) AS date, trim(produit) AS produit,
   trim(categorie) AS categorie, trim(quantite) AS quantite, trim(prix_unitaire) AS prix_unitaire,
@@ -67,6 +68,9 @@ def cleaned(csv: Path) -> tuple[Sale, ...]:
     if found is None:
         raise ValueError(f"{csv.name} is not a daily file")
     day = dt.datetime.strptime(found[1], "%Y%m%d").date()
+    with csv.open(encoding="utf-8") as file:
+        if file.readline().rstrip("\r\n") != _HEADER:
+            raise ValueError(f"{csv.name} is corrupt: not the announced header")
     with duckdb.connect() as db:
         try:
             db.execute(f"CREATE TABLE lues AS {_READ}", [str(csv)])

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from functools import partial
 from pathlib import Path
-
-import pyarrow as pa
 
 from datagen import daily, sales, shop, transactions, writers
 from datagen.errors import DatagenError
 from datagen.options import Options, checked_scale
-from datagen.parallel import ahead, cores
-from datagen.table import chunked
 
 
 def superset(seed: int, folder: Path, options: Options) -> None:
@@ -23,7 +17,7 @@ def superset(seed: int, folder: Path, options: Options) -> None:
         writers.Sqlite(folder / "ventes.db", [sales.TABLE]),
     ]
     expected = {sales.TABLE.name: sizes.ventes}
-    writers.pump(sales.chunks(seed, sizes), files, expected, options.progress)
+    writers.pump(sales.jobs(seed, sizes), files, expected, options.progress)
 
 
 def metabase(seed: int, folder: Path, options: Options) -> None:
@@ -34,7 +28,7 @@ def metabase(seed: int, folder: Path, options: Options) -> None:
         writers.Sqlite(folder / "boutique.db", shop.TABLES),
         writers.Postgres(folder / "boutique.sql", shop.TABLES, schema="public", keys=True),
     ]
-    writers.pump(shop.chunks(seed, sizes), files, sizes.expected(), options.progress)
+    writers.pump(shop.jobs(seed, sizes), files, sizes.expected(), options.progress)
 
 
 def dbt(seed: int, folder: Path, options: Options) -> None:
@@ -42,12 +36,12 @@ def dbt(seed: int, folder: Path, options: Options) -> None:
     sizes = shop.Sizes.at(_scale_only(options))
     files: list[writers.Writer] = [
         writers.Csv(folder / "csv", shop.TABLES),
-        writers.Parquet(folder / "parquet", shop.TABLES),
+        writers.Parquet(folder / "parquet"),
         # Raw data has no keys: it is the tests of dbt that must find what is wrong.
         writers.DuckDB(folder / "boutique.duckdb", shop.TABLES, schema="brut"),
         writers.Postgres(folder / "boutique.sql", shop.TABLES, schema="brut", keys=False),
     ]
-    writers.pump(shop.chunks(seed, sizes), files, sizes.expected(), options.progress)
+    writers.pump(shop.jobs(seed, sizes), files, sizes.expected(), options.progress)
 
 
 def spark(seed: int, folder: Path, options: Options) -> None:
@@ -55,18 +49,14 @@ def spark(seed: int, folder: Path, options: Options) -> None:
     rows = options.rows or max(1, round(transactions.ROWS * checked_scale(options.scale)))
     rows = max(1, rows // 4) if options.hidden else rows
     planned = transactions.plan(seed, rows, extra_region=options.hidden)
-    kind = writers.Parquet if options.format == "parquet" else writers.Csv
-    with closing(kind(folder, [transactions.TRANSACTIONS, transactions.PRODUCTS])) as file:
-        file.write(transactions.PRODUCTS.name, planned.products)
-
-        def made(run: range) -> pa.Table | pa.Buffer:
-            return file.encode(transactions.transactions(seed, planned, run))
-
-        runs = chunked(rows, transactions.CHUNK)
-        jobs = (partial(made, run) for run in runs)
-        for run, body in zip(runs, ahead(jobs, cores()), strict=True):
-            file.append(transactions.TRANSACTIONS.name, body)
-            options.progress(run.stop, rows)
+    tables = [transactions.TRANSACTIONS, transactions.PRODUCTS]
+    expected = {transactions.TRANSACTIONS.name: rows}
+    file: writers.Writer
+    if options.format == "parquet":  # a row group holds its dictionaries: few and large ones
+        file, size = writers.Parquet(folder), 4 * transactions.CHUNK
+    else:
+        file, size = writers.Csv(folder, tables), transactions.CHUNK
+    writers.pump(transactions.jobs(seed, planned, size), [file], expected, options.progress)
 
 
 def airflow(seed: int, folder: Path, options: Options) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -19,12 +20,12 @@ from datagen import catalogue, columns
 from datagen.options import checked_scale
 from datagen.sheet import Lookup, Money, Rows, Sheet
 from datagen.table import MONEY, Ints, Stream, Table, chunked, frame, money, stream
-from datagen.writers import Chunk
+from datagen.writers import Chunk, Job
 
 YEAR = 2025
 CATEGORIES = 5
 PRODUCTS = 35
-CHUNK = 200_000
+CHUNK = 1 << 15
 
 _SEASONS = (9, 8, 9, 10, 10, 11, 12, 9, 10, 11, 13, 16)
 _FLAGSHIP_CENTS = range(5_900, 12_000)  # list prices at which it must lead
@@ -107,15 +108,16 @@ def plan(seed: int) -> Plan:
 
 def build(seed: int, scale: float = 1.0) -> pd.DataFrame:
     """Return the sales of a small shop in memory, money as floats."""
-    return frame(pa.concat_tables(chunk.table() for _, chunk in chunks(seed, Sizes.at(scale))))
+    made = (rows.table() for job in jobs(seed, Sizes.at(scale)) for _, rows in job())
+    return frame(pa.concat_tables(made))
 
 
-def chunks(seed: int, sizes: Sizes, size: int = CHUNK) -> Iterator[Chunk]:
-    """Yield the sales chunk by chunk, by date."""
+def jobs(seed: int, sizes: Sizes, size: int = CHUNK) -> Iterator[Job]:
+    """Yield what makes the sales chunk by chunk, by date."""
     planted = plan(seed)
-    sheet = _sheet(seed, sizes, planted)
+    make = partial(_sales, seed, sizes, planted, _sheet(seed, sizes, planted))
     for rows in chunked(sizes.ventes, size):
-        yield TABLE.name, _sales(seed, rows, sizes, planted, sheet)
+        yield partial(make, rows)
 
 
 def _sheet(seed: int, sizes: Sizes, planted: Plan) -> Sheet:
@@ -137,13 +139,13 @@ def _sheet(seed: int, sizes: Sizes, planted: Plan) -> Sheet:
     )
 
 
-def _sales(seed: int, rows: range, sizes: Sizes, planted: Plan, sheet: Sheet) -> Rows:
+def _sales(seed: int, sizes: Sizes, planted: Plan, sheet: Sheet, rows: range) -> list[Chunk]:
     def of(column: str) -> Stream:
         return stream(seed, "ventes", column)
 
     product = columns.weighted(of("produit"), rows, planted.weights)
     more = columns.weighted(of("quantite"), rows, _QUANTITY_SHARES)  # than one
-    return Rows(
+    made = Rows(
         sheet,
         (
             columns.rising(of("date"), rows, sizes.ventes, _days(planted)),
@@ -152,6 +154,7 @@ def _sales(seed: int, rows: range, sizes: Sizes, planted: Plan, sheet: Sheet) ->
             (more + 1) * planted.cents[product],
         ),
     )
+    return [(TABLE.name, made)]
 
 
 def _days(planted: Plan) -> list[int]:
@@ -162,5 +165,4 @@ def _days(planted: Plan) -> list[int]:
 
 def _shuffled(seed: int, name: str, count: int) -> Ints:
     """Return the numbers below `count` in an order of the team's own."""
-    words = stream(seed, "ventes", "ordre", name).words(range(count))
-    return np.argsort(words, kind="stable").astype(np.int64)
+    return columns.shuffled(stream(seed, "ventes", "ordre", name), count)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -19,7 +20,8 @@ from numpy.typing import NDArray
 
 from datagen.table import Ints, money
 
-Places: TypeAlias = NDArray[np.int32] | NDArray[np.int64]
+# Where the spellings of some rows are: all after a common place, each so far from it.
+Places: TypeAlias = tuple[int, NDArray[np.int32] | NDArray[np.int64]]
 
 _GROUP = 10_000  # numbers are spelled by groups of four digits
 _NOTHING = 2 * _GROUP  # the place of the empty text, after the padded and the bare groups
@@ -38,24 +40,28 @@ class Part(Protocol):
         """Return, for each row, the places of the spellings that follow each other in it."""
 
 
-@dataclass(frozen=True, slots=True)
 class Lookup:
     """The columns of a small table; a row's number is a place in it."""
 
-    table: pa.Table
+    def __init__(self, table: pa.Table) -> None:
+        # Texts are gathered and written by their code, which costs less than by themselves.
+        self._coded = table.from_arrays(
+            [c.dictionary_encode() if pa.types.is_string(c.type) else c for c in table.columns],
+            table.column_names,
+        )
 
     def columns(self, values: Ints) -> pa.Table:
-        """Gather the rows."""
-        return self.table.take(pa.array(values))
+        """Gather the rows; texts come as a dictionary's."""
+        return self._coded.take(pa.array(values))
 
     def spellings(self, end: str) -> list[str]:
         """Spell each row of the small table."""
-        lines = encoded(self.table).to_pybytes().decode().split("\n")
+        lines = encoded(self._coded).to_pybytes().decode().split("\n")
         return [line + end for line in lines[:-1]]
 
     def places(self, values: Ints) -> list[Places]:
         """Return the places themselves."""
-        return [values]
+        return [(0, values)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ class Number:
             place += (above == 0) * np.int32(_GROUP)  # the first group has no leading zeros
             if groups:
                 place[rest == 0] = _NOTHING
-            groups.append(place + closing)
+            groups.append((closing, place))
             rest, closing = above, 0
         return groups[::-1]
 
@@ -109,7 +115,7 @@ class Money:
         """Return the places of the euros' groups and of the cents."""
         euros = values // 100
         after = 2 * (_NOTHING + 1)
-        return [*Number("").places(euros), values - euros * 100 + after]
+        return [*Number("").places(euros), (after, values - euros * 100)]
 
 
 class Text:
@@ -140,25 +146,25 @@ class _Speller:
     def __init__(self, parts: Sequence[Part], ends: Sequence[str]) -> None:
         self._parts = parts
         spelled = [part.spellings(end) for part, end in zip(parts, ends, strict=True)]
-        self._starts = np.cumsum([0, *map(len, spelled)])[:-1]
+        self._starts = list(accumulate(map(len, spelled), initial=0))[:-1]
         self.texts = [text for texts in spelled for text in texts]
         self._array = pa.array(self.texts)
 
     def places(self, values: Sequence[Ints]) -> list[Places]:
         """Return for each row the places in `texts` that make it."""
         return [
-            place + start
+            (start + after, place)
             for start, part, numbers in zip(self._starts, self._parts, values, strict=True)
-            for place in part.places(numbers)
+            for after, place in part.places(numbers)
         ]
 
     def spell(self, values: Sequence[Ints]) -> pa.StringArray:
         """Return the text of each row: one gathering, whose pieces follow each other in memory."""
         places = self.places(values)
-        count, rows = len(places), len(places[0])
+        count, rows = len(places), len(places[0][1])
         spread = np.empty((rows, count), dtype=np.int32)
-        for i, place in enumerate(places):
-            spread[:, i] = place
+        for i, (start, place) in enumerate(places):
+            np.add(place, start, out=spread[:, i], casting="unsafe")
         _, offsets, data = self._array.take(pa.array(spread.ravel())).buffers()
         ends = np.frombuffer(offsets, dtype=np.int32)[: rows * count + 1 : count]
         whole = pa.py_buffer(np.ascontiguousarray(ends))
@@ -175,11 +181,20 @@ class Sheet:
 
     def table(self, values: Sequence[Ints]) -> pa.Table:
         """Return the rows as typed columns."""
+        return self.coded(values).cast(self.schema)
+
+    def coded(self, values: Sequence[Ints]) -> pa.Table:
+        """Return the rows as typed columns, of which texts may be a dictionary's."""
         found: dict[str, pa.ChunkedArray] = {}
         for part, numbers in zip(self._parts, values, strict=True):
             columns = part.columns(numbers)
             found |= zip(columns.column_names, columns.columns, strict=True)
-        return pa.table(found).cast(self.schema)
+        coded = pa.table(found)
+        types = [
+            seen.type if pa.types.is_dictionary(seen.type) else wanted.type
+            for seen, wanted in zip(coded.schema, self.schema, strict=True)
+        ]
+        return coded.cast(pa.schema(zip(self.schema.names, types, strict=True)))
 
     def csv(self, values: Sequence[Ints]) -> pa.Buffer:
         """Return the rows as CSV, without a header."""
@@ -203,6 +218,10 @@ class Rows:
     def table(self) -> pa.Table:
         """Return the rows as typed columns."""
         return self.sheet.table(self.values)
+
+    def coded(self) -> pa.Table:
+        """Return the rows as typed columns, of which texts may be a dictionary's."""
+        return self.sheet.coded(self.values)
 
     def csv(self) -> pa.Buffer:
         """Return the rows as CSV, without a header."""

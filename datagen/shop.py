@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -20,15 +21,15 @@ from datagen import catalogue, columns
 from datagen.options import checked_scale
 from datagen.sheet import Lookup, Money, Number, Rows, Sheet, Text
 from datagen.table import MONEY, Ints, Stream, Table, chunked, frame, money, stream
-from datagen.writers import Chunk
+from datagen.writers import Chunk, Job
 
 YEAR = 2025
 STATUSES = ("livree", "en_attente", "annulee")
 IDLE = 20  # each 20th client never orders, each 20th product is never sold
-CHUNK = 100_000
+CHUNK = 1 << 14
 
 _FIRST_SIGN_UP, _LAST_SIGN_UP = dt.date(YEAR - 2, 1, 1), dt.date(YEAR - 1, 12, 31)
-_MOST_PRODUCTS = 20_000  # their prices are all that is held in memory
+_MOST_PRODUCTS = 2_000  # all that is held in memory, and in the processor's cache
 _MOST_LINES = 5
 _LINES_SHARES = (25, 30, 22, 14, 9)  # of orders with 1, 2... lines
 _QUANTITY_SHARES = (55, 25, 12, 5, 3)
@@ -124,28 +125,23 @@ class Sizes:
 def build(seed: int, scale: float = 1.0) -> Mapping[str, pd.DataFrame]:
     """Return the four tables of a small shop in memory, money as floats."""
     parts: dict[str, list[pa.Table]] = {table.name: [] for table in TABLES}
-    for name, chunk in chunks(seed, Sizes.at(scale)):
-        parts[name].append(chunk.table())
+    for job in jobs(seed, Sizes.at(scale)):
+        for name, chunk in job():
+            parts[name].append(chunk.table())
     return {name: frame(pa.concat_tables(found)) for name, found in parts.items()}
 
 
-def chunks(seed: int, sizes: Sizes, size: int = CHUNK) -> Iterator[Chunk]:
-    """Yield the shop chunk by chunk, parents before children, in bounded memory."""
-    clients = _client_sheet()
+def jobs(seed: int, sizes: Sizes, size: int = CHUNK) -> Iterator[Job]:
+    """Yield what makes the shop chunk by chunk, parents before children, in bounded memory."""
+    clients = partial(_clients, seed, _client_sheet())
     for rows in chunked(sizes.clients, size):
-        yield "clients", _clients(seed, rows, clients)
-    products = _products(seed, range(sizes.produits))
-    yield (
-        "produits",
-        Rows(Sheet(_SCHEMAS["produits"], Lookup(products)), (np.arange(len(products)),)),
-    )
+        yield partial(clients, rows)
+    yield partial(_products, seed, range(sizes.produits))
     till = _Till(seed, sizes, _prices(seed, range(sizes.produits)))
     lines_before = 0
     for rows in chunked(sizes.commandes, size):
-        orders, lines = till.orders(rows, lines_before)
-        lines_before += lines.num_rows
-        yield "commandes", orders
-        yield "details_commandes", lines
+        yield partial(till.ring_up, rows, lines_before)
+        lines_before += int(till.lines(rows).sum())
 
 
 def _client_sheet() -> Sheet:
@@ -164,7 +160,7 @@ def _client_sheet() -> Sheet:
     )
 
 
-def _clients(seed: int, rows: range, sheet: Sheet) -> Rows:
+def _clients(seed: int, sheet: Sheet, rows: range) -> list[Chunk]:
     def of(column: str) -> Stream:
         return stream(seed, "clients", column)
 
@@ -176,7 +172,7 @@ def _clients(seed: int, rows: range, sheet: Sheet) -> Rows:
     days = (_LAST_SIGN_UP - _FIRST_SIGN_UP).days + 1
     since = of("date_inscription").below(days, rows)
     email = np.stack([first, last, number, domain])
-    return Rows(sheet, (number, last, first, email, town, since))
+    return [("clients", Rows(sheet, (number, last, first, email, town, since)))]
 
 
 def _names(seed: int, rows: range) -> Ints:
@@ -195,20 +191,21 @@ def _prices(seed: int, rows: range) -> Ints:
     return base[_names(seed, rows)] * percent // 10_000 * 100 + 90
 
 
-def _products(seed: int, rows: range) -> pa.Table:
+def _products(seed: int, rows: range) -> list[Chunk]:
     count = len(catalogue.PRODUCTS)
     sold = [catalogue.PRODUCTS[at] for at in _names(seed, rows)]
     editions = [f" n° {i // count + 1}" if i >= count else "" for i in rows]
-    return pa.table(
+    names = [product.name + edition for product, edition in zip(sold, editions, strict=True)]
+    table = pa.table(
         {
             "produit_id": np.arange(rows.start + 1, rows.stop + 1),
-            "nom": [
-                product.name + edition for product, edition in zip(sold, editions, strict=True)
-            ],
+            "nom": names,
             "categorie": [product.category for product in sold],
             "prix": money(_prices(seed, rows)),
         }
     )
+    sheet = Sheet(_SCHEMAS["produits"], Lookup(table))
+    return [("produits", Rows(sheet, (np.arange(len(rows)),)))]
 
 
 class _Till:
@@ -230,9 +227,13 @@ class _Till:
             Lookup(_bought_lines(prices)),
         )
 
-    def orders(self, rows: range, lines_before: int) -> tuple[Rows, Rows]:
+    def lines(self, rows: range) -> Ints:
+        """Return how many lines each of these orders has."""
+        return self._drawn("lignes", rows, _LINES_SHARES) + 1
+
+    def ring_up(self, rows: range, lines_before: int) -> list[Chunk]:
         """Return these orders and their lines, which come after `lines_before` others."""
-        counts = self._drawn("lignes", rows, _LINES_SHARES) + 1
+        counts = self.lines(rows)
         starts = np.cumsum(counts) - counts
         of_order = np.repeat(np.arange(len(rows)), counts)
         line_rows = range(lines_before, lines_before + len(of_order))
@@ -249,10 +250,11 @@ class _Till:
             numbers[of_order],
             ((product - 1) * len(_QUANTITY_SHARES) + quantity - 1) * 2 + sale,
         )
-        return (
-            Rows(self._orders, (*self._order_columns(rows), np.add.reduceat(amounts, starts))),
-            Rows(self._lines, lines),
-        )
+        orders = (*self._order_columns(rows), np.add.reduceat(amounts, starts))
+        return [
+            ("commandes", Rows(self._orders, orders)),
+            ("details_commandes", Rows(self._lines, lines)),
+        ]
 
     def _order_columns(self, rows: range) -> tuple[Ints, Ints, Ints]:
         dates = stream(self._seed, "commandes", "date_commande")

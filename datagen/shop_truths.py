@@ -233,7 +233,7 @@ def _products(products: pd.DataFrame, sales: pd.DataFrame) -> pd.DataFrame:
 
 def _days(days: pd.Series[pd.Timestamp]) -> pd.DataFrame:
     span = pd.Series(pd.date_range(days.min(), days.max(), freq="D"))
-    weekday = span.dt.dayofweek + 1
+    weekday = span.dt.day_of_week + 1
     return pd.DataFrame(
         {
             "date_jour": span,

@@ -1,4 +1,4 @@
-"""A table is a mapping of column name to a vectorised builder.
+"""What every data set is drawn from: named streams of random words.
 
 Every column owns a stream of random 64-bit words, named by (seed, table, column), and the word
 number i belongs to row i. So a column added or removed leaves the others as they were, and a
@@ -11,7 +11,7 @@ computed from them: no rounding, libm, SIMD path or summation order can differ b
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 Words: TypeAlias = NDArray[np.uint64]
 Ints: TypeAlias = NDArray[np.int64]
-Column: TypeAlias = Callable[["Stream", range], "Ints | pa.Array"]
 
 MONEY = pa.decimal128(12, 2)
 
@@ -69,11 +68,6 @@ class Stream:
 def stream(seed: int, *names: str) -> Stream:
     """Return the stream that belongs to this seed and these names."""
     return Stream(seed, names)
-
-
-def build(name: str, columns: Mapping[str, Column], rows: range, seed: int) -> pa.Table:
-    """Build these rows of a table; each column draws from its own named stream."""
-    return pa.table({col: make(stream(seed, name, col), rows) for col, make in columns.items()})
 
 
 def chunked(rows: int, size: int) -> list[range]:

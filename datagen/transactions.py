@@ -8,16 +8,18 @@ deviations.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
-from datagen import catalogue, columns, defects
+from datagen import catalogue, columns
 from datagen.errors import DatagenError
 from datagen.sheet import Lookup, Number, Rows, Sheet
-from datagen.table import MONEY, Ints, Stream, Table, money, stream
+from datagen.table import MONEY, Ints, Stream, Table, chunked, money, stream
+from datagen.writers import Chunk, Job
 
 YEAR = 2025
 ROWS = 1_000_000
@@ -93,7 +95,7 @@ def plan(seed: int, rows: int = ROWS, *, extra_region: bool = False) -> Plan:
     if not 1 <= rows <= 10**10:
         raise DatagenError(f"--rows doit être compris entre 1 et 10 milliards, et non {rows}.")
     listed = [product for product in catalogue.PRODUCTS if product.cents in _LISTED]
-    order = np.argsort(stream(seed, "produits", "nom").words(range(len(listed))), kind="stable")
+    order = columns.shuffled(stream(seed, "produits", "nom"), len(listed))
     products = [listed[i] for i in order[:_PRODUCTS]]
     base = np.array([product.cents for product in products], dtype=np.int64)
     percent = stream(seed, "produits", "prix").below(21, range(_PRODUCTS)) + 90
@@ -113,6 +115,17 @@ def plan(seed: int, rows: int = ROWS, *, extra_region: bool = False) -> Plan:
     return Plan(rows, sheet, _products(seed, products, prices), days, list(regions.values()))
 
 
+def jobs(seed: int, planned: Plan, size: int = CHUNK) -> Iterator[Job]:
+    """Yield what makes the products, then the transactions chunk by chunk."""
+
+    def made(rows: range) -> list[Chunk]:
+        return [(TRANSACTIONS.name, transactions(seed, planned, rows))]
+
+    yield lambda: [(PRODUCTS.name, planned.products)]
+    for rows in chunked(planned.rows, size):
+        yield partial(made, rows)
+
+
 def transactions(seed: int, planned: Plan, rows: range) -> Rows:
     """Return a run of transactions, whatever runs were made before."""
 
@@ -124,7 +137,7 @@ def transactions(seed: int, planned: Plan, rows: range) -> Rows:
 
     product = columns.skewed(of("produit_id"), rows, _PRODUCTS)
     quantity = drawn("quantite", _QUANTITY_SHARES)
-    quantity += defects.struck(of("quantite").child("outliers"), rows, OUTLIER_ONE_IN) * len(
+    quantity += columns.struck(of("quantite").child("outliers"), rows, OUTLIER_ONE_IN) * len(
         _QUANTITIES
     )
     return Rows(
@@ -141,12 +154,12 @@ def transactions(seed: int, planned: Plan, rows: range) -> Rows:
 
 
 def _clients(seed: int) -> pa.Table:
-    run = range(_CLIENTS)
-    segment = columns.choice(list(SEGMENTS), list(SEGMENTS.values()))
+    drawn = stream(seed, "clients", "segment")
+    segment = columns.weighted(drawn, range(_CLIENTS), list(SEGMENTS.values()))
     return pa.table(
         {
             "client_id": np.arange(1, _CLIENTS + 1),
-            "segment_client": segment(stream(seed, "clients", "segment"), run),
+            "segment_client": pa.array(list(SEGMENTS)).take(pa.array(segment)),
         }
     )
 
@@ -179,12 +192,13 @@ def _places(regions: list[str]) -> pa.Table:
 
 def _products(seed: int, products: list[catalogue.Product], prices: Ints) -> Rows:
     run = range(_PRODUCTS)
+    brand = stream(seed, "produits", "marque").below(len(BRANDS), run)
     costs = prices * (stream(seed, "produits", "cout").below(36, run) + 45) // 100
     table = pa.table(
         {
             "produit_id": np.arange(1, _PRODUCTS + 1),
             "categorie": [product.category for product in products],
-            "marque": columns.choice(BRANDS)(stream(seed, "produits", "marque"), run),
+            "marque": pa.array(BRANDS).take(pa.array(brand)),
             "cout": money(costs),
         }
     )

@@ -8,20 +8,24 @@ in its header: for these two the contents are guaranteed, not the bytes.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datagen.options import Progress, silent
+from datagen.parallel import ahead, cores
 from datagen.sheet import Rows
 from datagen.table import MONEY, Table, plain
 
 Chunk: TypeAlias = tuple[str, Rows]
+Job: TypeAlias = Callable[[], Sequence[Chunk]]
+
 _SQL = {
     pa.int64(): "bigint",
     pa.int32(): "integer",
@@ -47,31 +51,44 @@ _DUCKDB: dict[str, str | bool | int | float | list[str]] = {
 
 
 class Writer(Protocol):
-    """Takes chunks of any table, in any order; `close` completes the files."""
+    """Takes chunks of any table; `close` completes the files."""
 
-    def write(self, table: str, chunk: Rows) -> None: ...  # noqa: D102 - see the class
+    def encode(self, chunk: Rows) -> Any:
+        """Return the chunk as `append` takes it; any thread may call this."""
 
-    def close(self) -> None: ...  # noqa: D102 - see the class
+    def append(self, table: str, body: Any) -> None:
+        """Append an encoded chunk to its table."""
+
+    def close(self) -> None:
+        """Complete the files."""
 
 
 def pump(
-    chunks: Iterable[Chunk],
+    jobs: Iterable[Job],
     writers: Sequence[Writer],
     expected: Mapping[str, int] | None = None,
     progress: Progress = silent,
 ) -> None:
-    """Give each chunk to every writer; `expected` rows per table tell how far we are."""
+    """Make chunks on every core and give them, in order, to every writer.
+
+    `expected` rows per table tell how far we are.
+    """
     expected = expected or {}
     done, total = 0, sum(expected.values())
+
+    def encoded(job: Job) -> list[tuple[str, int, list[Any]]]:
+        return [(t, c.num_rows, [w.encode(c) for w in writers]) for t, c in job()]
+
     with ExitStack() as stack:
         for writer in writers:
             stack.callback(writer.close)
-        for table, chunk in chunks:
-            for writer in writers:
-                writer.write(table, chunk)
-            if table in expected:
-                done += chunk.num_rows
-                progress(done, total)
+        for made in ahead((partial(encoded, job) for job in jobs), cores()):
+            for table, rows, bodies in made:
+                for writer, body in zip(writers, bodies, strict=True):
+                    writer.append(table, body)
+                if table in expected:
+                    done += rows
+                    progress(done, total)
 
 
 class Csv:
@@ -83,17 +100,13 @@ class Csv:
         for table in tables:
             self._files[table.name].write((",".join(table.schema.names) + "\n").encode())
 
-    def write(self, table: str, chunk: Rows) -> None:
-        """Append the chunk to its table's file."""
-        self.append(table, self.encode(chunk))
-
     def encode(self, chunk: Rows) -> pa.Buffer:
-        """Return what `append` takes; any thread may call this."""
+        """Return the rows as CSV."""
         return chunk.csv()
 
-    def append(self, table: str, rows: pa.Buffer) -> None:
-        """Append encoded rows to their table's file."""
-        self._files[table].write(rows)
+    def append(self, table: str, body: pa.Buffer) -> None:
+        """Append the rows to their table's file."""
+        self._files[table].write(body)
 
     def close(self) -> None:
         """Close the files."""
@@ -104,24 +117,22 @@ class Csv:
 class Parquet:
     """One Parquet file per table, one row group per chunk."""
 
-    def __init__(self, folder: Path, tables: Sequence[Table]) -> None:
+    def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._files = {
-            t.name: pq.ParquetWriter(folder / f"{t.name}.parquet", t.schema, store_schema=False)
-            for t in tables
-        }
-
-    def write(self, table: str, chunk: Rows) -> None:
-        """Append the chunk to its table's file."""
-        self.append(table, self.encode(chunk))
+        self._folder = folder
+        self._files: dict[str, pq.ParquetWriter] = {}
 
     def encode(self, chunk: Rows) -> pa.Table:
         """Return typed columns: only the file's own writer can encode them."""
-        return chunk.table()
+        return chunk.coded()
 
-    def append(self, table: str, rows: pa.Table) -> None:
-        """Append the chunk to its table's file."""
-        self._files[table].write_table(rows)
+    def append(self, table: str, body: pa.Table) -> None:
+        """Append a row group to its table's file."""
+        if table not in self._files:
+            path = self._folder / f"{table}.parquet"
+            # Without the Arrow schema a reader sees texts, and not that they were coded.
+            self._files[table] = pq.ParquetWriter(path, body.schema, store_schema=False)
+        self._files[table].write_table(body)
 
     def close(self) -> None:
         """Write the footers."""
@@ -141,14 +152,18 @@ class Sqlite:
         for table in tables:
             self._db.execute(create_table(table, table.name, _SQLITE, keys=True))
 
-    def write(self, table: str, chunk: Rows) -> None:
-        """Insert the chunk."""
-        dated = [
-            column.cast(pa.string()) if pa.types.is_date(column.type) else column
-            for column in plain(chunk.table()).columns
-        ]
-        marks = ",".join("?" * len(dated))
-        rows = zip(*(column.to_pylist() for column in dated), strict=True)
+    def encode(self, chunk: Rows) -> pa.Table:
+        """Return columns that SQLite has types for."""
+        table = plain(chunk.table())
+        for i, column in enumerate(table.schema):
+            if pa.types.is_date(column.type):
+                table = table.set_column(i, column.name, table.column(i).cast(pa.string()))
+        return table
+
+    def append(self, table: str, body: pa.Table) -> None:
+        """Insert the rows."""
+        marks = ",".join("?" * body.num_columns)
+        rows = zip(*(column.to_pylist() for column in body.columns), strict=True)
         self._db.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608 - our names
 
     def close(self) -> None:
@@ -171,11 +186,15 @@ class DuckDB:
         for table in tables:
             self._db.execute(create_table(table, f"{schema}.{table.name}", _SQL, keys=False))
 
-    def write(self, table: str, chunk: Rows) -> None:
-        """Insert the chunk."""
-        self._db.register("chunk", chunk.table())
-        self._db.execute(f"INSERT INTO {self._schema}.{table} SELECT * FROM chunk")  # noqa: S608 - our names
-        self._db.unregister("chunk")
+    def encode(self, chunk: Rows) -> pa.Table:
+        """Return typed columns."""
+        return chunk.table()
+
+    def append(self, table: str, body: pa.Table) -> None:
+        """Insert the rows."""
+        self._db.register("body", body)
+        self._db.execute(f"INSERT INTO {self._schema}.{table} SELECT * FROM body")  # noqa: S608 - our names
+        self._db.unregister("body")
 
     def close(self) -> None:
         """Write the last checkpoint."""
@@ -187,6 +206,7 @@ class Postgres:
 
     def __init__(self, path: Path, tables: Sequence[Table], schema: str, *, keys: bool) -> None:
         self._schema = schema
+        self._columns = {table.name: table.schema.names for table in tables}
         self._file = path.open("wb")
         names = [f"{schema}.{table.name}" for table in tables]
         self._line("BEGIN;\nSET LOCAL client_encoding = 'UTF8';")
@@ -196,11 +216,15 @@ class Postgres:
         for table, name in zip(tables, names, strict=True):
             self._line(create_table(table, name, _SQL, keys=keys, schema=schema) + ";")
 
-    def write(self, table: str, chunk: Rows) -> None:
-        """Append a COPY of the chunk."""
-        columns = ", ".join(chunk.sheet.schema.names)
+    def encode(self, chunk: Rows) -> pa.Buffer:
+        """Return the rows as CSV."""
+        return chunk.csv()
+
+    def append(self, table: str, body: pa.Buffer) -> None:
+        """Append a COPY of the rows."""
+        columns = ", ".join(self._columns[table])
         self._line(f"COPY {self._schema}.{table} ({columns}) FROM stdin WITH (FORMAT csv);")
-        self._file.write(chunk.csv())
+        self._file.write(body)
         self._line("\\.")
 
     def close(self) -> None:

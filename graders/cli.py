@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 from types import FrameType
@@ -58,6 +59,7 @@ def bareme() -> None:
 def main() -> None:
     """Run the command line; a fault of ours or of the machine ends with exit code 2."""
     signal.signal(signal.SIGTERM, _stop)
+    os.umask(0o022)  # containers of other users read the copy and the data
     try:
         bareme(prog_name="bareme")
     except BaremeError as error:

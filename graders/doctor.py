@@ -15,6 +15,7 @@ from typing import Any
 
 from graders import compose, images
 from graders.errors import BaremeError, MachineError
+from graders.stack import firewall
 
 GIB = 1 << 30
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"  # not on the PATH of a plain user of Debian
@@ -133,7 +134,17 @@ def _cgroup(machine: Machine) -> Item:
 def _iptables(machine: Machine) -> Item:
     found = machine.program("iptables")
     todo = "make engine (ou apt-get install iptables)"
-    return Item("iptables", "iptables", Need.DOCKER, bool(found), found or "absent", todo)
+    seen = f"{found} ; {_shield()}" if found else "absent"
+    return Item("iptables", "iptables", Need.DOCKER, bool(found), seen, todo)
+
+
+def _shield() -> str:
+    """Say whether the containers of a stack reach the services of this very machine."""
+    if firewall.in_force():
+        return "les services de cette machine sont hors d'atteinte des piles"
+    if os.geteuid() == 0:
+        return "la première pile mettra les services de cette machine hors d'atteinte"
+    return "sans root, une pile atteint les services de cette machine qui écoutent partout"
 
 
 def _compose(_machine: Machine) -> Item:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from graders.errors import ApiError, OutOfBounds, RubricError, StackError
+from graders.errors import ApiError, OutOfBounds, RubricError, StackError, Unchecked
 from graders.model import Criterion, Finding, Result, Rubric, Stage, Status
 from graders.suite import Check, Suite
 
@@ -88,6 +88,8 @@ class Run:
             finding = check.run(context)
         except STUDENTS_FAULT as error:
             finding = Finding(0.0, str(error))
+        except Unchecked as error:
+            return self._skip(check, str(error))
         except Exception as error:
             log.exception("check %s crashed", criterion.id)
             return self._crash(check, error, self.clock() - start)

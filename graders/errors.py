@@ -11,6 +11,7 @@ BaremeError
   x ReportError       a report's file is not one: too large, invalid, or its points don't add up
   x RubricError       the course author's: rubric, checks or mutants disagree
   x MachineError      the machine's: no engine, no image, disk full; never a zero
+  x Unchecked         nobody's: this runtime cannot check that criterion, which is skipped
 
 Messages of the student's errors are in French: they end in a report.
 """
@@ -86,3 +87,7 @@ class RubricError(BaremeError):
 
 class MachineError(BaremeError):
     """The machine lacks something: an engine, an image, disk space."""
+
+
+class Unchecked(BaremeError):  # noqa: N818 - reads as a fact in the report
+    """This runtime cannot check the criterion: it is skipped, with this reason."""

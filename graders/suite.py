@@ -11,13 +11,14 @@ from typing import Any, Generic, Protocol, TypeVar
 from graders.model import Finding, Stage, Work
 
 C = TypeVar("C")
+C_co = TypeVar("C_co", covariant=True)
 Say = Callable[[str], None]  # progress, one short French sentence
 
 
-class Connect(Protocol[C]):
+class Connect(Protocol[C_co]):
     """Open a session on the running tool; `stack` is None on the embedded runtime."""
 
-    def __call__(self, work: Work, stack: Any, say: Say) -> AbstractContextManager[C]:
+    def __call__(self, work: Work, stack: Any, say: Say) -> AbstractContextManager[C_co]:
         """Give the context that live checks and drills receive."""
         ...
 

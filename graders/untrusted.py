@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -118,7 +118,9 @@ class _Reader:
         self.root: Node | None = None
         self.nodes = 0
 
-    def refuse(self, rule: str, message: str, line: int | None = None, instead: str = "") -> None:
+    def refuse(
+        self, rule: str, message: str, line: int | None = None, instead: str = ""
+    ) -> NoReturn:
         raise PolicyError(Refusal(rule, message, self.name, line, instead))
 
     def read(self, data: bytes) -> Node:
@@ -135,20 +137,21 @@ class _Reader:
                 self._take(event)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
+            where = mark.line + 1 if mark else None
             problem = str(getattr(error, "problem", "") or getattr(error, "reason", ""))[:200]
-            self.refuse("yaml-syntaxe", f"YAML illisible : {problem}.", mark and mark.line + 1,
+            self.refuse("yaml-syntaxe", f"YAML illisible : {problem}.", where,
                         "Vérifiez l'indentation, les deux-points et les guillemets.")  # fmt: skip
         if self.root is None:
             self.refuse("yaml-vide", "Le fichier est vide.")
-        assert self.root is not None  # noqa: S101 - refuse() has raised
         return self.root
 
     def _events(self, text: str) -> Iterator[Any]:
         documents = 0
-        for event in yaml.parse(text, Loader=_PARSER):
+        events: Iterator[Any] = yaml.parse(text, Loader=_PARSER)
+        for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
-                line = event.start_mark.line + 1
+                line = _line(event)
                 if documents > 1:
                     self.refuse("yaml-documents", "Le fichier contient plusieurs documents.", line,
                                 "Gardez un seul document : retirez « --- ».")  # fmt: skip
@@ -158,7 +161,7 @@ class _Reader:
                 yield event
 
     def _take(self, event: Any) -> None:
-        line = event.start_mark.line + 1
+        line = _line(event)
         if isinstance(event, yaml.CollectionEndEvent):
             self._close()
             return
@@ -169,10 +172,11 @@ class _Reader:
             self.refuse("yaml-etiquette", f"L'étiquette « {event.tag[:40]} » est refusée.", line,
                         "Écrivez la valeur sans « ! ».")  # fmt: skip
         if isinstance(event, yaml.AliasEvent):
-            if event.anchor not in self.anchors:
-                self.refuse("yaml-alias", f"« *{event.anchor[:40]} » se contient lui-même ou "
+            anchor = event.anchor or ""
+            if anchor not in self.anchors:
+                self.refuse("yaml-alias", f"« *{anchor[:40]} » se contient lui-même ou "
                             "n'est défini nulle part.", line)  # fmt: skip
-            self._add(self.anchors[event.anchor], line, quoted=True)
+            self._add(self.anchors[anchor], line, quoted=True)
         elif isinstance(event, yaml.ScalarEvent):
             quoted = bool(event.style)
             node = Node(self._scalar(event, line), line, weight=1 + len(event.value))
@@ -251,11 +255,16 @@ class _Reader:
         if weight > WEIGHT or nodes > NODES or height > DEPTH:
             self.refuse("yaml-alias", "Les alias, une fois développés, dépassent les bornes.",
                         here.line, "Répétez moins d'alias imbriqués.")  # fmt: skip
-        value = here.entries if here.mapping else here.items
-        node = Node(value, here.line, here.keys, weight, nodes, height)
+        content: dict[str, Node] | list[Node] = here.entries if here.mapping else here.items
+        done = Node(content, here.line, here.keys, weight, nodes, height)
         if here.anchor:
-            self.anchors[here.anchor] = node
-        self._add(node, here.line, quoted=True)
+            self.anchors[here.anchor] = done
+        self._add(done, here.line, quoted=True)
+
+
+def _line(event: Any) -> int:
+    line: int = event.start_mark.line + 1
+    return line
 
 
 def _typed(text: str) -> Scalar:

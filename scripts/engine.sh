@@ -14,19 +14,23 @@ if [ "$(id -u)" != 0 ]; then
   SUDO=sudo
 fi
 
-missing=
-command -v dockerd >/dev/null || [ -x /usr/sbin/dockerd ] || answers || missing="$missing docker.io"
-command -v docker >/dev/null || missing="$missing docker.io"
-command -v iptables >/dev/null || [ -x /usr/sbin/iptables ] || missing="$missing iptables"
-command -v mmdebstrap >/dev/null || missing="$missing mmdebstrap"
-if [ -n "$missing" ]; then
-  command -v apt-get >/dev/null || die "no apt-get here: install these yourself:$missing"
-  say "installing$missing"
+# Daemons lie in sbin, which is not on the PATH of a plain user of Debian.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+has() { command -v "$1" >/dev/null; }
+install() {
+  has apt-get || die "no apt-get here: install these yourself: $*"
+  say "installing $*"
   $SUDO env DEBIAN_FRONTEND=noninteractive apt-get update -qq
-  # shellcheck disable=SC2086  # one word per package
-  $SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing \
+  $SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" \
     >/dev/null
-fi
+}
+
+set --
+answers || { has docker && has dockerd; } || set -- "$@" docker.io
+has iptables || set -- "$@" iptables
+has mmdebstrap || set -- "$@" mmdebstrap
+[ $# = 0 ] || install "$@"
+has docker || install docker-cli # apart from docker.io since Debian 13
 
 if answers; then
   say "the engine answers already"
@@ -38,7 +42,7 @@ else
   # a killed engine leaves its pid file, and the next one refuses to start
   pid=$($SUDO cat /var/run/docker.pid 2>/dev/null || true)
   if [ -n "$pid" ] && ! $SUDO kill -0 "$pid" 2>/dev/null; then $SUDO rm -f /var/run/docker.pid; fi
-  $SUDO sh -c 'PATH=$PATH:/usr/sbin:/sbin setsid nohup dockerd >>/var/log/dockerd.log 2>&1 </dev/null &'
+  $SUDO sh -c 'PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin setsid nohup dockerd >>/var/log/dockerd.log 2>&1 </dev/null &'
 fi
 
 seconds=0

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from docker.errors import ImageNotFound
 
-from graders import images, registries
+from graders import course, images, registries, rubric
 from graders.errors import MachineError, RubricError, UsageError
 
 RUBRIC = {"postgres": "postgres", "apache/superset": "superset"}
@@ -110,6 +110,14 @@ def test_locks_pin_every_version_and_name_no_host(lock: Path) -> None:
     lines = [line for line in lock.read_text("utf-8").splitlines() if not line.startswith("#")]
     assert lines
     assert [line for line in lines if not re.fullmatch(r"[a-z0-9._-]+==[\w.+!-]+", line)] == []
+
+
+def test_rubrics_map_official_names_to_entries_that_stand_for_them() -> None:
+    names = course.exercises()
+    assert names
+    for name in names:
+        for official, entry in rubric.load(course.exercise(name)).images.items():
+            assert official in images.catalogue()[entry].official, (name, official)
 
 
 def test_recipes_come_after_what_they_need() -> None:

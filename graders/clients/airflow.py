@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 from graders.errors import ApiError
 
+T = TypeVar("T")
 PAGE = 100
 MOST = 2_000  # entries of one listing that are read
+PATIENCE = 120.0  # seconds for one answer: a loaded machine stalls the server for half a minute
 ENDED = frozenset({"success", "failed"})
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 
@@ -107,7 +109,7 @@ class Airflow:
     def login(self, user: str, password: str) -> None:
         """Ask for a token and use it from now on; the server answers 201."""
         body = {"username": user, "password": password}
-        answer = self._http.request("POST", f"{self._url}/auth/token", json=body)
+        answer = self._ask("POST", "auth/token", json=body)
         if answer.status in (400, 401, 403):
             raise ApiError(
                 f"Airflow refuse le compte « {user} » : donnez le vôtre dans acces.yaml "
@@ -124,33 +126,36 @@ class Airflow:
 
     def dags(self) -> list[Dag]:
         """Return the DAGs that the last parsing found."""
-        return [_dag(row) for row in self._pages("dags", "dags")]
+        return [_understood(read_dag, row) for row in self._pages("dags", "dags")]
 
     def dag(self, dag_id: str) -> Dag:
         """Return one DAG with its details."""
-        return _dag(self._get(f"dags/{quote(dag_id)}/details"))
+        return _understood(read_dag, self._get(f"dags/{quote(dag_id)}/details"))
 
     def import_failures(self) -> list[ImportFailure]:
         """Return the files that could not be imported."""
-        return [_failure(row) for row in self._pages("importErrors", "import_errors")]
+        rows = self._pages("importErrors", "import_errors")
+        return [_understood(read_failure, row) for row in rows]
 
     def tasks(self, dag_id: str) -> list[Task]:
         """Return the tasks of a DAG."""
-        return [_task(row) for row in self._get(f"dags/{quote(dag_id)}/tasks").get("tasks", [])]
+        rows = _understood(list, self._get(f"dags/{quote(dag_id)}/tasks").get("tasks") or [])
+        return [_understood(read_task, row) for row in rows]
 
     def pause(self, dag_id: str, paused: bool) -> None:
         """Pause a DAG, or let it run: a paused one keeps its triggered runs in the queue."""
         self._send("PATCH", f"dags/{quote(dag_id)}", {"is_paused": paused})
 
-    def delete(self, dag_id: str) -> None:
-        """Forget a DAG and its runs; the next parsing brings the DAG back, without them."""
-        self._send("DELETE", f"dags/{quote(dag_id)}", None, 200, 204, 404)
+    def delete(self, dag_id: str, run_id: str) -> None:
+        """Forget a run. A whole DAG is never deleted: that kills a DAG processor that parses it."""
+        path = f"dags/{quote(dag_id)}/dagRuns/{quote(run_id)}"
+        self._send("DELETE", path, None, 200, 204, 404)
 
     def trigger(self, dag_id: str, day: dt.date) -> str:
         """Start a run whose logical date is the beginning of `day`, and return its id."""
         body = {"logical_date": f"{day.isoformat()}T00:00:00Z"}  # mandatory since Airflow 3
         answer = self._send("POST", f"dags/{quote(dag_id)}/dagRuns", body)
-        return str(answer.json()["dag_run_id"])
+        return _understood(lambda row: str(row["dag_run_id"]), answer.json())
 
     def clear(self, dag_id: str, run_id: str) -> None:
         """Run a finished run again, as the button « Clear » does."""
@@ -164,28 +169,33 @@ class Airflow:
 
     def runs(self, dag_id: str) -> list[DagRun]:
         """Return the runs of a DAG; none where the DAG is not there."""
-        return [_run(row) for row in self._pages(f"dags/{quote(dag_id)}/dagRuns", "dag_runs")]
+        rows = self._pages(f"dags/{quote(dag_id)}/dagRuns", "dag_runs")
+        return [_understood(_run, row) for row in rows]
 
     def task_runs(self, dag_id: str, run_id: str) -> list[TaskRun]:
         """Return how the tasks of a run stand."""
         path = f"dags/{quote(dag_id)}/dagRuns/{quote(run_id)}/taskInstances"
-        return [_task_run(row) for row in self._pages(path, "task_instances")]
+        return [_understood(_task_run, row) for row in self._pages(path, "task_instances")]
 
     def error(self, dag_id: str, run_id: str, task: TaskRun) -> str:
         """Return the last error that a task logged, with the line where it was raised, or ""."""
         path = f"dags/{quote(dag_id)}/dagRuns/{quote(run_id)}/taskInstances/{quote(task.task)}"
-        answer = self._http.request("GET", f"{self._url}/api/v2/{path}/logs/{max(1, task.attempt)}")
+        answer = self._ask("GET", f"api/v2/{path}/logs/{max(1, task.attempt)}")
         if answer.status != 200:
             return ""
-        content = answer.json().get("content")
+        value = answer.json()
+        content = value.get("content") if isinstance(value, dict) else None
         entries = [e for e in content if isinstance(e, dict)] if isinstance(content, list) else []
         for entry in reversed(entries):
             if entry.get("error_detail"):
                 return _logged(entry["error_detail"])
         return ""
 
+    def _ask(self, method: str, path: str, **options: Any) -> Answer:
+        return self._http.request(method, f"{self._url}/{path}", timeout=PATIENCE, **options)
+
     def _get(self, path: str, **params: Any) -> dict[str, Any]:
-        answer = self._http.request("GET", f"{self._url}/api/v2/{path}", params=params)
+        answer = self._ask("GET", f"api/v2/{path}", params=params)
         value = answer.expect(200).json()
         if not isinstance(value, dict):
             raise ApiError(f"GET /api/v2/{path} : un objet JSON est attendu.")
@@ -194,24 +204,34 @@ class Airflow:
     def _pages(self, path: str, key: str) -> Iterator[dict[str, Any]]:
         for offset in range(0, MOST, PAGE):
             page = self._get(path, limit=PAGE, offset=offset)
-            rows = [row for row in page.get(key) or [] if isinstance(row, dict)]
+            rows = _understood(list, page.get(key) or [])
             yield from rows
             if len(rows) < PAGE:
                 return
 
     def _send(self, method: str, path: str, body: Mapping[str, Any] | None, *statuses: int) -> Any:
-        answer = self._http.request(method, f"{self._url}/api/v2/{path}", json=body)
+        answer = self._ask(method, f"api/v2/{path}", json=body)
         return answer.expect(*(statuses or (200, 201)))
+
+
+def _understood(read: Callable[[Any], T], row: Any) -> T:
+    """Read a part of an answer; one of another shape is the service's fault, and said so."""
+    try:
+        return read(row)
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+        raise ApiError(f"Airflow a répondu sous une forme inattendue : {str(row)[:200]}") from error
 
 
 def _when(text: Any) -> dt.datetime | None:
     try:
-        return dt.datetime.fromisoformat(str(text))
+        found = dt.datetime.fromisoformat(str(text))
     except ValueError:
         return None
+    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
 
 
-def _dag(row: Mapping[str, Any]) -> Dag:
+def read_dag(row: Mapping[str, Any]) -> Dag:
+    """Read a DAG as the API gives it."""
     return Dag(
         id=str(row["dag_id"]),
         file=str(row.get("relative_fileloc") or row.get("fileloc") or ""),
@@ -225,7 +245,8 @@ def _dag(row: Mapping[str, Any]) -> Dag:
     )
 
 
-def _task(row: Mapping[str, Any]) -> Task:
+def read_task(row: Mapping[str, Any]) -> Task:
+    """Read a task as the API gives it."""
     delay = row.get("retry_delay") or {}
     return Task(
         id=str(row["task_id"]),
@@ -250,7 +271,7 @@ def _run(row: Mapping[str, Any]) -> DagRun:
     )
 
 
-def _failure(row: Mapping[str, Any]) -> ImportFailure:
+def read_failure(row: Mapping[str, Any]) -> ImportFailure:
     """Read an import error: the last frame in the file itself is the line to show."""
     file = str(row.get("filename") or "?")
     trace = str(row.get("stack_trace") or "")[-20_000:]
@@ -267,7 +288,8 @@ def _logged(detail: Any) -> str:
     if not isinstance(detail, list) or not detail or not isinstance(detail[0], dict):
         return ""
     first = detail[0]
-    frames = [f for f in first.get("frames") or [] if isinstance(f, dict)]
+    listed = first.get("frames")
+    frames = [f for f in listed if isinstance(f, dict)] if isinstance(listed, list) else []
     own = [f for f in frames if "/dags/" in str(f.get("filename"))] or frames
     where = ""
     if own:

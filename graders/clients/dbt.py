@@ -87,9 +87,9 @@ class Dbt:
         exchange.mkdir(parents=True, exist_ok=True)
         _write(exchange / "job.json", {"flags": list(FLAGS)} | dict(job))
 
-    def parsed(self, limit: float) -> Answer:
+    def parsed(self, cpu: float) -> Answer:
         """Wait until the project is parsed; its manifest can then be read."""
-        return self._wait("parse", limit)
+        return self._wait("parse", WALL * cpu)
 
     def run(
         self,

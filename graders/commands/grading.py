@@ -195,17 +195,16 @@ def pr(
 ) -> None:
     """Corrige ce qu'une pull request change, avec le barème et les correcteurs de la base."""
     import dataclasses
-    import tempfile
 
-    from graders import course, pullrequest, reports
+    from graders import course, pipeline, pullrequest, reports
     from graders.errors import SubmissionError
 
     try:
         change = pullrequest.read(repo.resolve(), base, head, course.exercises())
         ended = []
         for exercise in change.exercises:
-            with tempfile.TemporaryDirectory(prefix="bareme-pr-") as place:
-                folder = pullrequest.write_out(repo.resolve(), change, exercise, Path(place))
+            with pipeline.scratch() as place:
+                folder = pullrequest.write_out(repo.resolve(), change, exercise, place)
                 options = _options(
                     exercise,
                     "static" if static else runtime,
@@ -246,18 +245,16 @@ def selftest(
     jobs: int | None,
 ) -> None:
     """Corrige la solution (20/20), le départ (0) et chaque mutant ; table des mutants."""
-    import tempfile
-
-    from graders import course
+    from graders import course, pipeline
     from graders.commands.vault import password as ask
 
     names = [course.exercise(e).name for e in exercises] or course.exercises()
     secret = "" if corrections else ask(password_file)
     healthy = True
     for name in names:
-        with tempfile.TemporaryDirectory(prefix="bareme-selftest-") as place:
-            opened = corrections / name if corrections else _open(name, secret, Path(place))
-            healthy &= _selftest(name, opened, Path(place), runtime, only, jobs)
+        with pipeline.scratch() as place:
+            opened = corrections / name if corrections else _open(name, secret, place)
+            healthy &= _selftest(name, opened, place, runtime, only, jobs)
     sys.exit(0 if healthy else 1)
 
 

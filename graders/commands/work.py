@@ -56,27 +56,26 @@ def start(exercise: str, team: str) -> None:
 )
 def demo(out: Path, password_file: Path | None) -> None:
     """Corrige la solution de 07_dbt et une variante fautive, sans Docker."""
-    import tempfile
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
     from rich.console import Console
 
-    from graders import course, reports, rubric, vault
+    from graders import course, pipeline, reports, rubric, vault
     from graders.commands.vault import password
 
     secret = password(password_file)
-    with tempfile.TemporaryDirectory(prefix="bareme-demo-") as place:
+    with pipeline.scratch() as place:
         click.echo("1. La correction scellée de 07_dbt s'ouvre avec le mot de passe.", err=True)
         archive = course.ROOT / "solutions_encrypted" / f"{DEMO}.bareme"
         version = rubric.load(course.exercise(DEMO)).version
-        opened = vault.unlock(archive, DEMO, secret, Path(place, "correction"), at_least=version)
+        opened = vault.unlock(archive, DEMO, secret, place / "correction", at_least=version)
         click.echo(
             "2. La solution et une variante fautive sont corrigées : données de l'équipe « demo » "
             "et données cachées, dbt sur DuckDB, sans Docker.",
             err=True,
         )
-        folders = _demo_folders(opened, Path(place))
+        folders = _demo_folders(opened, place)
         with ProcessPoolExecutor(len(folders), mp_context=get_context("spawn")) as pool:
             graded = list(pool.map(_grade_demo, folders))
     for folder, report in zip(folders, graded, strict=True):

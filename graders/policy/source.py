@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from graders import untrusted
 from graders.errors import PolicyError, Refusal
-from graders.policy import dotenv, reader, shape
+from graders.policy import dotenv, shape
 from graders.policy.forbidden import Why
-from graders.policy.reader import Node
+from graders.untrusted import Node
 
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 OVERRIDES = tuple(
@@ -59,7 +60,7 @@ class ComposeFile:
 def find(root: Path) -> ComposeFile:
     """Read the Compose file at `root`; PolicyError with every reason why Compose may not see it."""
     name, data = _only(root)
-    tree = reader.read(data, name)
+    tree = untrusted.read(data, name)
     raw = tree.plain()
     file = ComposeFile(root, name, tree, {}, dotenv.project(root))
     if not isinstance(raw, dict) or not isinstance(raw.get("services"), dict):
@@ -81,7 +82,7 @@ def all_of(refusals: Iterable[Refusal]) -> PolicyError:
 
 def _only(root: Path) -> tuple[str, bytes]:
     """Return the name and content of the one Compose file at the submission's root."""
-    found = {n: data for n in NAMES if (data := regular(root, n, reader.SIZE + 1)) is not None}
+    found = {n: data for n in NAMES if (data := regular(root, n, untrusted.SIZE + 1)) is not None}
     if extra := [n for n in OVERRIDES if (root / n).exists()]:
         raise PolicyError(
             Refusal(

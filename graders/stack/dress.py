@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from graders.stack import owner
-from graders.stack.firewall import PREFIX
+from graders.stack.firewall import DOORS
 
 DOOR_PORT = 3128  # inside the door's container
 DOOR = "bareme-door"
@@ -79,7 +79,7 @@ def _outer(project: str, labels: Mapping[str, str]) -> dict[str, Any]:
     return {
         "labels": dict(labels),
         "driver_opts": {
-            "com.docker.network.bridge.name": f"{PREFIX}d{name}",
+            "com.docker.network.bridge.name": f"{DOORS}{name}",
             "com.docker.network.bridge.enable_ip_masquerade": "false",
         },
     }

@@ -1,8 +1,9 @@
-"""Keep containers from the host's own services, where this process may write firewall rules.
+"""Shield the host's own services, where this process may write firewall rules.
 
 An internal network blocks the way out, but not the way to the host through the bridge's address.
-The rule is about bridges whose name begins with `brm`, the prefix that the policy gives; it lets
-the host reach the containers, and stays: it is idempotent, and names nothing else.
+Two rules about bridges of ours alone, whose names begin with `brm` (the policy's) and `brmp` (the
+doors'): nothing new comes from them to the host, and nothing at all leaves from a door's. The host
+still reaches the containers. The rules are idempotent, and stay.
 """
 
 from __future__ import annotations
@@ -13,19 +14,24 @@ import shutil
 import subprocess
 
 PREFIX = "brm"
-_STATE = ("-m", "conntrack", "!", "--ctstate", "ESTABLISHED,RELATED")
-RULE = ("INPUT", "-i", f"{PREFIX}+", *_STATE, "-j", "DROP")
+DOORS = "brmp"  # p is no hex digit: no network of a plan has such a name
+_NEW = ("-m", "conntrack", "!", "--ctstate", "ESTABLISHED,RELATED", "-j", "DROP")
+HOST = ("INPUT", "-i", f"{PREFIX}+", *_NEW)
+OUT = ("DOCKER-USER", "-i", f"{DOORS}+", *_NEW)  # the chain that the engine leaves to its users
 
 
 @functools.cache
 def ensure() -> bool:
-    """Put the rule in force if it is not; tell whether it is."""
-    return in_force() or (_iptables("-I", *RULE) and in_force())
+    """Put the rules in force if they are not; tell whether the host is shielded."""
+    for rule in (HOST, OUT):
+        if not _iptables("-C", *rule):
+            _iptables("-I", *rule)
+    return in_force()
 
 
 def in_force() -> bool:
     """Tell whether containers are kept from the host's services."""
-    return _iptables("-C", *RULE)
+    return _iptables("-C", *HOST)
 
 
 def _iptables(*words: str) -> bool:

@@ -17,7 +17,7 @@ from graders.suite import Say
 
 _LOOK = 0.1  # seconds between two looks at the containers
 _TELL = 5.0  # seconds between two messages about one service
-_ASK = 5.0  # seconds that one HTTP question may take
+_ASK = 10.0  # seconds that one HTTP question may take
 _LOOP = 3  # restarts that make a crash loop
 _STUDENTS = (
     "dependency failed to start",

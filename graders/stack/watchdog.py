@@ -6,6 +6,7 @@ nothing but the standard library before that.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-_ROUNDS = 10
+_ROUNDS = 200  # looks, three seconds apart
 
 
 def start(project: str, until: float, folder: Path) -> subprocess.Popen[bytes]:
@@ -39,14 +40,21 @@ def watch(parent: int, until: float, project: str, folder: Path) -> None:
 
 
 def remove(project: str, folder: Path) -> None:
-    """Remove a stack until two looks, three seconds apart, find nothing."""
-    sys.path[0] = str(Path(__file__).parents[2])
-    from graders.stack import engine, sweep  # noqa: PLC0415 - only now is the SDK needed
+    """Remove a stack until two looks, three seconds apart, find nothing.
 
-    client = engine.connect()
+    The engine may be the reason why the harness died: it is waited for.
+    """
+    sys.path[0] = str(Path(__file__).parents[2])
+    from graders.errors import MachineError  # noqa: PLC0415 - only now is the SDK needed
+    from graders.stack import engine, sweep  # noqa: PLC0415
+
     empty = 0
     for _ in range(_ROUNDS):
-        empty = 0 if sweep.remove(client, project) else empty + 1
+        try:
+            with contextlib.closing(engine.connect()) as client:
+                empty = 0 if sweep.remove(client, project) else empty + 1
+        except MachineError:
+            empty = 0
         if empty == 2:
             break
         time.sleep(sweep.AGAIN)

@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from datagen import daily, daily_truths
 from graders import statics
+from graders.clients.airflow import ImportFailure
 from graders.model import Finding, Work
 from graders.suite import Suite, expect
-from graders.tools import airflow_roles, airflow_source
+from graders.tools import airflow_local, airflow_roles, airflow_source
 from graders.tools.airflow_session import Seen, Session, connect
 from graders.tools.airflow_warehouse import COLUMNS, Contents, Row
 
 RETRY_DELAY = 30.0  # seconds: the statement's maximum, so that nobody waits for five minutes
+USUAL = {
+    "timeout": "le fichier est trop long à lire : rien de long ne se fait hors des tâches",
+    "Cycle": "des tâches dépendent les unes des autres en rond",
+    "ModuleNotFoundError": "ce module n'est pas installé là où tourne Airflow",
+    "ImportError": "ce nom n'existe pas dans ce module",
+    "unexpected keyword argument": "cet argument n'existe pas, ou plus",
+    "SyntaxError": "erreur de syntaxe Python",
+}
 _DAILY = re.compile(r"(\d+ \d+ \* \* \*|@daily|1 day, 0:00:00)")
 
 
 def write_data(seed: int, folder: Path) -> None:
     """Write the team's files in the place of what lies in `folder`/raw."""
-    shutil.rmtree(folder / daily.FOLDER, ignore_errors=True)
+    for old in (folder / daily.FOLDER).glob("*.csv"):  # the folder stays: it may be mounted
+        old.unlink()
     daily.write(seed, folder)
 
 
-suite: Suite[Session] = Suite("06_airflow", connect, write_data)
+suite: Suite[Session] = Suite("06_airflow", connect, write_data, embedded=airflow_local.INSTALLED)
 
 
 @suite.static()
@@ -82,7 +91,7 @@ def resultats(work: Work) -> Finding:
 def import_dag(session: Session) -> Finding:
     """No file of dags/ fails to import; each that does is shown with its line."""
     if session.failures:
-        shown = " ; ".join(str(f) for f in session.failures[:5])
+        shown = " ; ".join(explained(f) for f in session.failures[:8])
         hints = airflow_source.read(session.work.submission.root / "dags").habits
         hint = " ; ".join(str(h) for h in hints if h.breaks)
         return Finding(0.0, f"Import impossible : {shown}.", hint=hint[:1500])
@@ -142,7 +151,7 @@ def execution(session: Session) -> Finding:
     if seen.state != "success":
         habits = airflow_source.read(session.work.submission.root / "dags").habits
         hint = " ; ".join(str(h) for h in habits if h.breaks)[:1500]
-    return expect(seen.state == "success", f"Exécution du {seen}.", hint=hint)
+    return expect(seen.state == "success", f"Exécution du {seen}.", seen=seen.state, hint=hint)
 
 
 @suite.live(execution)
@@ -162,9 +171,10 @@ def idempotence(session: Session) -> Finding:
     if seen.state != "success":
         return Finding(0.0, f"La seconde exécution du {seen}.")
     more, fewer = _changes(before.rows, after.rows)
+    changed = f"Rejouer le {seen.day} change la table : {more} ligne(s) de plus, {fewer} de moins."
     return expect(
         not more and not fewer,
-        f"Rejouer le {seen.day} change la table : {more} ligne(s) de plus, {fewer} de moins.",
+        changed if more or fewer else "",
         seen=f"{len(after.rows)} lignes",
         wanted=f"{len(before.rows)} lignes",
     )
@@ -190,7 +200,8 @@ def jour_suivant(session: Session) -> Finding:
         wrong.append(f"{foreign} ligne(s) ajoutées ne sont pas du {seen.day}")
     if not added:
         wrong.append(f"aucune ligne du {seen.day} n'est arrivée")
-    return expect(not wrong, f"Après le {seen.day} : {' ; '.join(wrong)}.", seen=len(after.rows))
+    said = f"Après le {seen.day} : {' ; '.join(wrong)}." if wrong else ""
+    return expect(not wrong, said, seen=f"{len(after.rows)} lignes")
 
 
 @suite.drill(execution)
@@ -227,10 +238,18 @@ def jour_cache(session: Session) -> Finding:
     return exactly(session, drills.table, rows, seen)
 
 
+def explained(failure: ImportFailure) -> str:
+    """Return an import error with, where it is a usual one, what it means."""
+    meaning = next((m for sign, m in USUAL.items() if sign in failure.error), "")
+    return f"{failure} ({meaning})" if meaning else str(failure)
+
+
 def unread(table: Contents) -> Finding:
     """Say why a table has no rows to look at."""
     if table.missing:
         return Finding(0.0, f"La table ventes n'a pas de colonne {', '.join(table.missing)}.")
+    if table.problem:
+        return Finding(0.0, table.problem)
     if table.place is None:
         return Finding(
             0.0, "Aucune table « ventes » dans un service PostgreSQL ni un fichier de resultats/."

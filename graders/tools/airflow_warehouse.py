@@ -69,15 +69,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The rows of the table as comparable texts; `missing` names the columns that it lacks."""
+    """The rows of the table as comparable texts; `missing` names the columns that it lacks.
+
+    `problem` says, where no table could be read, what stood in the way.
+    """
 
     place: Place | None = None
     missing: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
-
-    def ids(self) -> set[str]:
-        """Return the identifiers of the sales."""
-        return {row[0] for row in self.rows}
+    problem: str = ""
 
 
 @dataclass
@@ -90,12 +90,16 @@ class Warehouse:
 
     def read(self) -> Contents:
         """Return what the table holds now; nothing where there is no table yet."""
+        problem = ""
         for place in [self._place] if self._place else self._places():
-            found = self._table(place)
-            if found is not None:
-                self._place = place
-                return contents(place, *found)
-        return Contents()
+            try:
+                found = self._table(place)
+                if found is not None:
+                    self._place = place
+                    return contents(place, *found)
+            except (ApiError, OutOfBounds) as error:
+                problem = str(error)
+        return Contents(problem=problem)
 
     def clean(self) -> None:
         """Drop the table and the files of the results: the next submission starts from nothing."""

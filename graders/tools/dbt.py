@@ -22,7 +22,7 @@ from graders.tools.dbt_session import Session, hard_coded, open_session, readabl
 from graders.tools.dbt_warehouse import RAW, DuckDB, Warehouse
 
 LANES = 2
-PARSE_LIMIT = 60  # seconds
+PARSE_CPU = 40  # seconds
 DESCRIBED = 0.8  # share of models, and of columns, to describe
 ENOUGH = 5  # models to have right before the hidden data proves anything
 BUILTIN_TESTS = ("unique", "not_null", "relationships")
@@ -38,7 +38,7 @@ def connect(work: Work, stack: Any, say: Say) -> Iterator[Session]:
     starting = _on_host(project, place) if stack is None else _in_stack(project, place, work, stack)
     with starting as (dbt, warehouse):
         write_data(work.hidden_seed, work.hidden)  # while dbt starts
-        session = open_session(work, dbt, warehouse, PARSE_LIMIT, say)
+        session = open_session(work, dbt, warehouse, PARSE_CPU, say)
         with contextlib.closing(session):
             yield session
 
@@ -46,7 +46,7 @@ def connect(work: Work, stack: Any, say: Say) -> Iterator[Session]:
 @contextlib.contextmanager
 def _on_host(project: Project, place: Path) -> Iterator[tuple[Dbt, Warehouse]]:
     warehouse = DuckDB(place / "entrepot", LANES)
-    with dbt_host.start(project, place, LANES, PARSE_LIMIT) as dbt:
+    with dbt_host.start(project, place, LANES, PARSE_CPU) as dbt:
         yield dbt, warehouse
 
 
@@ -59,7 +59,7 @@ def _in_stack(
     played = dbt_project.services(work.submission.root, work.rubric.services)
     if lacking := {"postgres", "dbt"} - played.keys():
         raise StackError(f"compose.yaml : aucun service {', '.join(sorted(lacking))}.")
-    with dbt_stack.start(project, played["dbt"], stack, place, PARSE_LIMIT) as dbt:
+    with dbt_stack.start(project, played["dbt"], stack, place, PARSE_CPU) as dbt:
         yield dbt, dbt_stack.Postgres(stack, played["postgres"])
 
 
@@ -121,12 +121,13 @@ def resultats(work: Work) -> Finding:
 def build(session: Session) -> Finding:
     """`dbt build` passes: every imposed model is built, tests run and none fails."""
     state = session.team
-    if complaint := _stopped(session.team.answer, state.stuck):
-        return Finding(0.0, complaint)
-    if bad := [r for r in state.answer.rows if r.failed]:
-        return Finding(0.0, _failures(bad))
-    if lacking := sorted(MODELS.keys() - session.models.keys()):
-        return Finding(0.0, f"Modèle(s) absent(s) du projet : {', '.join(lacking)}.")
+    bad = [r for r in state.answer.rows if r.failed]
+    complaints = [_stopped(state.answer, state.stuck), _failures(session, bad) if bad else ""]
+    if any(complaints):
+        return Finding(0.0, " ".join(filter(None, complaints)))
+    built = {n for n, m in session.models.items() if m["unique_id"] not in state.unbuilt}
+    if lacking := sorted(MODELS.keys() - built):
+        return Finding(0.0, f"Modèle(s) absent(s) ou non construit(s) : {', '.join(lacking)}.")
     tests = sum(r.is_test for r in state.answer.rows)
     return expect(tests > 0, f"dbt build réussit : {len(MODELS)} modèles, {tests} tests."
                   if tests else "Le projet n'a aucun test.")  # fmt: skip
@@ -143,8 +144,8 @@ def _stopped(answer: Answer, stuck: Collection[str]) -> str:
     return ""
 
 
-def _failures(rows: Collection[Row]) -> str:
-    shown = [f"{r.name} ({readable(r.message)})" for r in list(rows)[:3]]
+def _failures(session: Session, rows: Collection[Row]) -> str:
+    shown = [f"{r.name} ({session.explain(r)})" for r in list(rows)[:3]]
     more = f" ; et {len(rows) - 3} autre(s)" if len(rows) > 3 else ""
     return f"dbt build échoue sur {len(rows)} nœud(s) : {' ; '.join(shown)}{more}."
 
@@ -166,8 +167,8 @@ def _rows(session: Session, *names: str) -> Finding:
 def _why(session: Session, name: str) -> str:
     """Return what dbt said of a model that it could not build."""
     rows = session.team.answer.rows
-    said = next((r.message for r in rows if r.failed and not r.is_test and r.name == name), "")
-    return f" : {readable(said)}" if said else ""
+    said = [r for r in rows if r.failed and not r.is_test and fold(r.name) == name]
+    return f" : {session.explain(said[0])}" if said else ""
 
 
 @suite.live()

@@ -40,7 +40,7 @@ class HostWorker:
 
 
 @contextlib.contextmanager
-def start(project: Project, place: Path, lanes: int, limit: int) -> Iterator[Dbt]:
+def start(project: Project, place: Path, lanes: int, cpu: int) -> Iterator[Dbt]:
     """Give a warm dbt on a copy of the project; its whole process group ends with the block."""
     exchange, copy, home = place / "echange", place / "projet", place / "maison"
     shutil.copytree(project.root, copy)
@@ -56,7 +56,7 @@ def start(project: Project, place: Path, lanes: int, limit: int) -> Iterator[Dbt
             "watch": True,
             "guard": [f"{copy}/"],
             "lanes": lanes,
-            "parse_limit": limit,
+            "parse_cpu": cpu,
             "packages": project.packages,
         },
     )  # fmt: skip

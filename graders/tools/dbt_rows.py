@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -93,13 +94,14 @@ def _keys(model: Model, seen: Columns, wanted: Columns) -> Difference | None:
     """Compare the number of rows and their keys."""
     key = model.key
     counts = f"{len(seen[key])} ligne(s)", f"{len(wanted[key])} ligne(s)"
-    mine, theirs = set(wanted[key]), set(seen[key].dropna())
-    if lacking := sorted(mine - theirs, key=str):
+    mine: set[Any] = set(wanted[key])
+    theirs: set[Any] = set(seen[key].dropna())
+    if lacking := sorted(mine - theirs):
         shown = ", ".join(_plain(k) for k in lacking[:3])
         return Difference(
             f"{len(lacking)} ligne(s) absente(s), par exemple {key} = {shown}", *counts
         )
-    if extra := sorted(theirs - mine, key=str):
+    if extra := sorted(theirs - mine):
         shown = ", ".join(_plain(k) for k in extra[:3])
         return Difference(f"{len(extra)} ligne(s) de trop, par exemple {key} = {shown}", *counts)
     if len(seen[key]) != len(wanted[key]):

@@ -14,7 +14,7 @@ import pandas as pd
 
 from datagen import shop, shop_truths
 from datagen.shop_truths import MODELS
-from graders.clients.dbt import Answer, Dbt, Manifest, read_json
+from graders.clients.dbt import Answer, Dbt, Manifest, Row, read_json
 from graders.errors import ApiError, OutOfBounds
 from graders.model import Work
 from graders.statics import fold
@@ -26,7 +26,14 @@ from graders.tools.dbt_warehouse import RAW, Relation, Warehouse
 
 BUILD_CPU = 25.0  # seconds of CPU of one `dbt build`, several times what the solution needs
 FAULT_CPU = 15.0
-_HARD_CODED = re.compile(rf"\b{RAW}\s*[.\"]", re.IGNORECASE)
+_STATUSES = {
+    "error": "dbt ne l'a pas construit",
+    "skipped": "un modèle qu'il lit n'est pas construit",
+    "stuck": "il ne se termine pas",
+    "absent": "dbt ne l'a pas construit : désactivé, éphémère, en Python, ou après un tel modèle",
+}
+_HARD_CODED = re.compile(rf'\b{RAW}"?\s*\.\s*"?[a-z]', re.IGNORECASE)
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/|\{#.*?#\}", re.DOTALL)
 
 
 @lru_cache(maxsize=4)
@@ -46,7 +53,13 @@ class State:
     stuck: tuple[str, ...]
     differences: Mapping[str, Difference | None]
     columns: Mapping[str, tuple[str, ...]]
+    unbuilt: Mapping[str, str]  # unique id of each model that is not there, and why
     docs: Answer | None = None
+
+    @property
+    def healthy(self) -> set[str]:
+        """Return the tests that ran and did not fail."""
+        return {r.id for r in self.answer.rows if r.is_test and r.status in ("pass", "warn")}
 
     @property
     def right(self) -> set[str]:
@@ -86,6 +99,11 @@ class Session:
         return {fold(name): node for name, node in self.manifest.models.items()}
 
     @cached_property
+    def python(self) -> list[str]:
+        """Return the models in Python: PostgreSQL has none, and on DuckDB they would run here."""
+        return [n["name"] for n in self.manifest.nodes("model") if n["language"] == "python"]
+
+    @cached_property
     def team(self) -> State:
         """Build the team's own data, docs included; the hidden data too where a lane is free."""
         if self.warehouse.lanes > 1:
@@ -116,6 +134,11 @@ class Session:
         found = {t.fault.label: t for part in parts for t in part.result()}
         return tuple(found[fault.label] for fault in todo)
 
+    def explain(self, row: Row) -> str:
+        """Return what dbt said of a node, with its file and line."""
+        node = self.manifest.raw["nodes"].get(row.id, {})
+        return readable(row.message, str(node.get("raw_code", "")))
+
     def _examine(self, lane: int, data: Path, *, docs: bool = False) -> State:
         """Load, build and compare one set of data."""
         self.warehouse.load(lane, data)
@@ -140,16 +163,17 @@ class Session:
             else:
                 columns[name] = tuple(map(str, seen.columns))
                 differences[name] = compare(model, seen, wanted[name])
-        return State(answer, stuck, differences, columns, documented)
+        return State(answer, stuck, differences, columns, unbuilt, documented)
 
     def _build(self, lane: int) -> tuple[Answer, tuple[str, ...]]:
         """Build all; where a node does not end, build the others without it."""
         env = self.warehouse.env(lane)
-        answer = self.dbt.run(["build", "--no-write-json"], lane=lane, cpu=BUILD_CPU, env=env)
+        args = ["build", "--no-write-json", *_without(self.python)]
+        answer = self.dbt.run(args, lane=lane, cpu=BUILD_CPU, env=env)
         if not answer.late or not answer.running:
             return answer, ()
         stuck = tuple(node.split(".")[2] for node in answer.running)
-        args = ["build", "--no-write-json", *_without(stuck)]
+        args = ["build", "--no-write-json", *_without([*self.python, *stuck])]
         again = self.dbt.run(args, lane=lane, cpu=BUILD_CPU, env=env)
         return again, stuck
 
@@ -161,18 +185,20 @@ class Session:
         """
         rows = [r for r in answer.rows if not r.is_test]
         if any(r.is_test and r.failed for r in answer.rows):
-            args = ["run", "--no-write-json", *_without(stuck)]
+            args = ["run", "--no-write-json", *_without([*self.python, *stuck])]
             again = self.dbt.run(args, lane=lane, cpu=BUILD_CPU, env=self.warehouse.env(lane))
             rows += again.rows
         last = {r.id: r.status for r in rows}
-        return {node: status for node, status in last.items() if status != "success"}
+        last |= {str(self.models[n]["unique_id"]): "stuck" for n in stuck if n in self.models}
+        ids = (str(node["unique_id"]) for node in self.models.values())
+        return {i: last.get(i, "absent") for i in ids if last.get(i) != "success"}
 
     def _rows(self, lane: int, name: str, limit: int, unbuilt: Mapping[str, str]) -> pd.DataFrame:
         node = self.models.get(name)
         if node is None:
             raise ApiError("ce modèle n'est pas dans le projet")
         if status := unbuilt.get(str(node["unique_id"])):
-            raise ApiError(f"dbt ne l'a pas construit ({status})")
+            raise ApiError(_STATUSES.get(status, f"dbt ne l'a pas construit ({status})"))
         relation = Relation(str(node["database"]), str(node["schema"]), str(node["alias"]))
         return self.warehouse.rows(lane, relation, limit)
 
@@ -183,16 +209,21 @@ class Session:
         """Start from the clean build, inject the fault, see which tests fail."""
         self.warehouse.restore(lane)
         self.warehouse.execute(lane, fault.statements)
-        env, options = self.warehouse.env(lane), ["--no-write-json", *_without(stuck)]
+        env = self.warehouse.env(lane)
+        options = ["--no-write-json", *_without([*self.python, *stuck])]
         if early := self._early_tests(fault.tables):
             # Most faults are seen here already, and the tables need not be built again.
             args = ["test", "--fail-fast", *options, "--select", *early]
             answer = self.dbt.run(args, lane=lane, cpu=FAULT_CPU, env=env)
-            if failed := answer.failures(tests=True):
-                return Trial(fault, tuple(row.name for row in failed))
+            if found := self._seen(answer):
+                return Trial(fault, found)
         args = ["build", *options, *self._descendants(fault.tables)]
-        answer = self.dbt.run(args, lane=lane, cpu=FAULT_CPU, env=env)
-        return Trial(fault, tuple(row.name for row in answer.failures(tests=True)))
+        return Trial(fault, self._seen(self.dbt.run(args, lane=lane, cpu=FAULT_CPU, env=env)))
+
+    def _seen(self, answer: Answer) -> tuple[str, ...]:
+        """Return the tests that fail now and did not before the fault."""
+        failed = answer.failures(tests=True)
+        return tuple(row.name for row in failed if row.id in self.hidden.healthy)
 
     def _early_tests(self, names: Sequence[str]) -> list[str]:
         """Return the tests that see these raw tables through views alone."""
@@ -222,34 +253,48 @@ class Session:
 
 def hard_coded(node: Mapping[str, object]) -> bool:
     """Say whether a node names the raw schema in its SQL instead of calling source()."""
-    return bool(_HARD_CODED.search(str(node.get("raw_code", ""))))
+    return bool(_HARD_CODED.search(_COMMENT.sub("", str(node.get("raw_code", "")))))
 
 
 def _without(stuck: Sequence[str]) -> list[str]:
     return ["--exclude", *(f"{name}+" for name in stuck)] if stuck else []
 
 
-def open_session(work: Work, dbt: Dbt, warehouse: Warehouse, limit: float, say: Say) -> Session:
+def open_session(work: Work, dbt: Dbt, warehouse: Warehouse, cpu: float, say: Say) -> Session:
     """Wait until the project is parsed; ApiError or OutOfBounds says why it is not."""
     say("dbt lit le projet")
-    answer = dbt.parsed(limit)
+    answer = dbt.parsed(cpu)
     if answer.late:
-        raise OutOfBounds(f"dbt n'a pas fini de lire le projet en {limit:.0f} s.")
+        raise OutOfBounds(f"dbt n'a pas fini de lire le projet en {cpu:.0f} s de calcul.")
     if not answer.success:
         raise ApiError(f"dbt ne peut pas lire le projet. {readable(answer.error)}")
     manifest = Manifest(read_json(dbt.exchange / "parse" / "manifest.json"))
     return Session(work, dbt, warehouse, manifest, say)
 
 
-_WHERE = re.compile(r"\(?(?P<file>[\w./ -]+\.(?:sql|ya?ml|csv|md))\)?")
-_LINE = re.compile(r"\bline (?P<line>\d+)\b", re.IGNORECASE)
+_WHERE = re.compile(r"(?P<file>[\w./-]+\.(?:sql|ya?ml|csv|md))\b")
+_LINE = re.compile(r"\bline (?P<line>\d+)\b")
+_SQL_LINE = re.compile(r"^\s*LINE \d+: (?P<text>.+)$", re.MULTILINE)
+_BANNER = re.compile(r"^\s*(Runtime|Database|Compilation|Parsing) Error( in .*)?$", re.MULTILINE)
 
 
-def readable(message: str) -> str:
-    """Return dbt's or the database's message in one line, the file and line it names first."""
-    text = " ".join(message.split())
-    where, line = _WHERE.search(text), _LINE.search(text)
-    place = where["file"].strip() if where else ""
-    if line:
-        place += f"{', ' if place else ''}ligne {line['line']}"
-    return f"{place} : « {text[:500]} »" if place else f"« {text[:500]} »"
+def readable(message: str, source: str = "") -> str:
+    """Return dbt's or the database's message in one line, the file and line it names first.
+
+    A database counts the lines of compiled SQL; `source` is the model as written, where the line
+    that it quotes is looked for instead.
+    """
+    where, line = _WHERE.search(message), _LINE.search(message)
+    quoted = _SQL_LINE.search(message)
+    number = line["line"] if line else _written(source, quoted["text"]) if quoted else ""
+    place = [where["file"]] if where else []
+    place += [f"ligne {number}"] if number else []
+    text = " ".join(_BANNER.sub("", message).replace("^", "").split())[:400]
+    return f"{', '.join(place)} : « {text} »" if place else f"« {text} »"
+
+
+def _written(source: str, quoted: str) -> str:
+    """Return the number of the only line that begins as the quoted one does, or nothing."""
+    start = re.split(r"[\"'.(]", quoted.strip())[0].strip()
+    lines = [n for n, text in enumerate(source.splitlines(), 1) if text.strip().startswith(start)]
+    return str(lines[0]) if start and len(lines) == 1 else ""

@@ -45,7 +45,7 @@ class StackWorker:
 
 
 @contextlib.contextmanager
-def start(project: Project, service: str, stack: Stack, place: Path, limit: int) -> Iterator[Dbt]:
+def start(project: Project, service: str, stack: Stack, place: Path, cpu: int) -> Iterator[Dbt]:
     """Give a warm dbt in a container of the student's dbt service, next to their database."""
     target = project.target("postgres")
     if not target:
@@ -61,7 +61,7 @@ def start(project: Project, service: str, stack: Stack, place: Path, limit: int)
             "watch": False,
             "guard": [],
             "lanes": 1,
-            "parse_limit": limit,
+            "parse_cpu": cpu,
             "packages": project.packages,
         },
     )  # fmt: skip

@@ -105,7 +105,8 @@ class DuckDB:
             except duckdb.InterruptException:
                 raise OutOfBounds(f"{relation.name} : plus de {READ_LIMIT:.0f} s à lire.") from None
             except duckdb.Error as error:
-                raise ApiError(f"{relation.name} est illisible : {str(error)[:300]}") from error
+                text = " ".join(str(error).split())[:300]
+                raise ApiError(f"{relation.name} est illisible : {text}") from error
             finally:
                 timer.cancel()
         return found.astype(object).where(found.notna(), None)

@@ -134,12 +134,12 @@ class Runner:
             write(self.exchange / "parse" / "result.json", {"late": True})
             os._exit(1)
 
-        signal.signal(signal.SIGALRM, late)
-        signal.alarm(limit)
+        signal.signal(signal.SIGPROF, late)
+        signal.setitimer(signal.ITIMER_PROF, limit)
         answer = self.run("parse", ["deps"])[1] if packages else {"success": True}
         if answer["success"]:
             self.manifest, answer = self.run("parse", ["parse"])
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         write(self.exchange / "parse" / "result.json", answer)
         return bool(answer["success"])
 
@@ -223,7 +223,7 @@ def serve(exchange: Path) -> None:
     gc.disable()  # a fifth of the time to import and parse, for things that all stay
     runner = Runner(job, exchange)
     (exchange / "parse").mkdir(exist_ok=True)
-    if not runner.parse(job["parse_limit"], packages=job["packages"]):
+    if not runner.parse(job["parse_cpu"], packages=job["packages"]):
         return
     gc.freeze()
     gc.enable()

@@ -191,11 +191,11 @@ class TestAllOrNothing:
     def test_a_full_disk_leaves_nothing(
         self, failure: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def chunks(*_: object) -> Iterator[object]:
+        def jobs(*_: object) -> Iterator[object]:
             raise failure
             yield
 
-        monkeypatch.setattr(shop, "chunks", chunks)
+        monkeypatch.setattr(shop, "jobs", jobs)
         with pytest.raises(DatagenError, match="le disque est plein"):
             registry.write("07_dbt", 1, tmp_path / "d")
         assert list(tmp_path.iterdir()) == []
@@ -203,11 +203,11 @@ class TestAllOrNothing:
     def test_an_interruption_leaves_nothing(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def chunks(*_: object) -> Iterator[object]:
+        def jobs(*_: object) -> Iterator[object]:
             raise KeyboardInterrupt
             yield
 
-        monkeypatch.setattr(shop, "chunks", chunks)
+        monkeypatch.setattr(shop, "jobs", jobs)
         with pytest.raises(KeyboardInterrupt):
             registry.write("07_dbt", 1, tmp_path / "d")
         assert list(tmp_path.iterdir()) == []

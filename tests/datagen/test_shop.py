@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 
 import pandas as pd
 import pyarrow as pa
@@ -91,19 +92,18 @@ def test_teams_differ() -> None:
 def test_the_size_of_the_chunks_changes_nothing(size: int) -> None:
     def whole(size: int) -> dict[str, pa.Table]:
         parts: dict[str, list[pa.Table]] = {}
-        for name, chunk in shop.chunks(5, shop.Sizes.at(0.05), size):
-            parts.setdefault(name, []).append(chunk.table())
+        for job in shop.jobs(5, shop.Sizes.at(0.05), size):
+            for name, chunk in job():
+                parts.setdefault(name, []).append(chunk.table())
         return {name: pa.concat_tables(found).combine_chunks() for name, found in parts.items()}
 
     assert whole(size) == whole(64)
 
 
 def test_chunks_are_bounded_at_any_scale() -> None:
-    chunks = shop.chunks(5, shop.Sizes.at(1_000_000), size=500)
-    seen: dict[str, int] = {}
-    for (name, chunk), _ in zip(chunks, range(20), strict=False):
-        seen[name] = max(seen.get(name, 0), chunk.num_rows)
-    assert seen == {"clients": 500}
+    jobs = shop.jobs(5, shop.Sizes.at(1_000_000), size=500)
+    seen = [(name, rows.num_rows) for job in islice(jobs, 20) for name, rows in job()]
+    assert seen == [("clients", 500)] * 20
 
 
 @pytest.mark.parametrize("scale", [0, -1, float("nan"), float("inf"), 1e9])

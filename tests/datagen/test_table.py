@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from itertools import pairwise
 
 import numpy as np
@@ -11,32 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datagen import columns, defects
-from datagen.table import build, cents, chunked, money, stream
-
-COLUMNS = {
-    "id": columns.serial(),
-    "ville": columns.choice(["Orléans", "Sète", "Béziers"], [5, 3, 1]),
-    "quantite": columns.integers(1, 9),
-    "jour": columns.day(dt.date(2025, 1, 1), dt.date(2025, 12, 31)),
-}
+from datagen import columns
+from datagen.table import cents, chunked, money, stream
 
 
 @given(cuts=st.lists(st.integers(0, 500), max_size=6), seed=st.integers(0, 2**63 - 1))
-def test_chunks_of_any_size_make_the_same_table(cuts: list[int], seed: int) -> None:
+def test_words_belong_to_their_rows_however_cut(cuts: list[int], seed: int) -> None:
+    named = stream(seed, "t", "a")
     edges = [0, *sorted(cuts), 500]
-    runs = [range(a, b) for a, b in pairwise(edges)]
-    parts = [build("t", COLUMNS, rows, seed) for rows in runs]
-    assert pa.concat_tables(parts).equals(build("t", COLUMNS, range(500), seed))
-
-
-def test_adding_a_column_leaves_the_others_as_they_were() -> None:
-    more = {"nouvelle": columns.integers(0, 5), **COLUMNS}
-    assert (
-        build("t", more, range(300), 7)
-        .select(list(COLUMNS))
-        .equals(build("t", COLUMNS, range(300), 7))
-    )
+    parts = [named.words(range(a, b)) for a, b in pairwise(edges)]
+    assert np.concatenate(parts).tolist() == named.words(range(500)).tolist()
 
 
 @pytest.mark.parametrize("other", [("t", "b"), ("u", "a"), ("t", "a", "x")])
@@ -98,37 +81,16 @@ def test_skipping_never_gives_a_multiple() -> None:
     assert columns.skipping(np.arange(6), 3).tolist() == [1, 2, 4, 5, 7, 8]
 
 
-class TestDefects:
-    ROWS = range(5_000)
+def test_struck_strikes_its_share() -> None:
+    assert columns.struck(stream(3, "w"), range(20_000), 20).mean() == pytest.approx(0.05, abs=0.01)
 
-    def healthy(self) -> np.ndarray:
-        return np.asarray(build("t", {"q": columns.integers(1, 9)}, self.ROWS, 4)["q"])
 
-    def test_nulls_spare_the_other_values(self) -> None:
-        column = {"q": defects.nulls(columns.integers(1, 9), 20)}
-        spoiled = build("t", column, self.ROWS, 4)["q"].to_pandas()
-        assert spoiled.isna().mean() == pytest.approx(0.05, abs=0.01)
-        kept = spoiled.notna().to_numpy()
-        assert (spoiled[kept] == self.healthy()[kept]).all()
+@given(count=st.integers(1, 200), seed=st.integers(0, 99))
+def test_shuffled_keeps_each_number(count: int, seed: int) -> None:
+    assert sorted(columns.shuffled(stream(seed, "x"), count)) == list(range(count))
 
-    def test_negatives_are_the_opposites(self) -> None:
-        column = {"q": defects.negatives(columns.integers(1, 9), 20)}
-        spoiled = np.asarray(build("t", column, self.ROWS, 4)["q"])
-        assert (spoiled < 0).mean() == pytest.approx(0.05, abs=0.01)
-        assert (np.abs(spoiled) == self.healthy()).all()
 
-    def test_outliers_are_multiplied(self) -> None:
-        column = {"q": defects.outliers(columns.integers(1, 9), 50, 100)}
-        spoiled = np.asarray(build("t", column, self.ROWS, 4)["q"])
-        struck = spoiled >= 100
-        assert struck.mean() == pytest.approx(0.02, abs=0.01)
-        assert (spoiled[struck] == self.healthy()[struck] * 100).all()
-        assert (spoiled[~struck] == self.healthy()[~struck]).all()
-
-    def test_duplicates_follow_their_row(self) -> None:
-        table = build("t", COLUMNS, range(1_000), 4)
-        doubled = defects.duplicates(table, stream(4, "t", "doubles"), 10)
-        ids = doubled["id"].to_numpy()
-        assert doubled.num_rows > 1_050
-        assert (np.diff(ids) <= 1).all()
-        assert np.unique(ids).tolist() == list(range(1, 1_001))
+def test_folded_names_are_plain() -> None:
+    assert columns.ascii_fold("D'Hervé") == "dherve"
+    assert columns.ascii_fold("Le Goff") == "legoff"
+    assert columns.ascii_fold("Müller-Faÿ") == "muller-fay"

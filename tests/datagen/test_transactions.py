@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datagen import layouts, parallel, registry, transactions
+from datagen import parallel, registry, transactions, writers
 from datagen.errors import DatagenError
 from datagen.table import chunked, frame
 from datagen.transactions_truths import truths
@@ -87,10 +87,14 @@ def test_the_size_of_the_chunks_changes_nothing(size: int) -> None:
 def test_the_number_of_threads_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transactions, "CHUNK", 500)
+    tables, planned = (
+        [transactions.TRANSACTIONS, transactions.PRODUCTS],
+        transactions.plan(11, 7_001),
+    )
     for threads in (1, 3):
-        monkeypatch.setattr(layouts, "cores", lambda n=threads: n)
-        registry.write("04_spark", 11, tmp_path / str(threads), rows=7_001)
+        monkeypatch.setattr(writers, "cores", lambda n=threads: n)
+        file = writers.Csv(tmp_path / str(threads), tables)
+        writers.pump(transactions.jobs(11, planned, size=500), [file])
     one, three = ((tmp_path / threads / "transactions.csv").read_bytes() for threads in ("1", "3"))
     assert one == three
     assert one.count(b"\n") == 7_002

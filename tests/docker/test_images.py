@@ -176,6 +176,14 @@ def test_superset_is_ready_with_its_admin(run: Run) -> None:
     assert json.loads(answer)["access_token"]
 
 
+def test_superset_initialised_again_is_unharmed(run: Run) -> None:
+    admin = "--username admin --firstname A --lastname B --email admin@example.com --password admin"
+    script = f"superset db upgrade && superset fab create-admin {admin} && superset init"
+    secret = {"SUPERSET_SECRET_KEY": uuid.uuid4().hex * 2}
+    code, logs = finish(run("superset", "sh", "-c", script, environment=secret), 300)
+    assert code == 0, logs
+
+
 def test_superset_reads_the_students_configuration(run: Run) -> None:
     config = b"SECRET_KEY = 'x' * 42\nROW_LIMIT = 7\n"
     script = "from superset.app import create_app; print('limit', create_app().config['ROW_LIMIT'])"

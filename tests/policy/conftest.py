@@ -18,6 +18,12 @@ IMAGES = {
     "postgres": "postgres",
     "ghcr.io/dbt-labs/dbt-postgres": "dbt",
     "apache/airflow": "airflow",
+    "apache/spark": "spark",
+    "docker.elastic.co/elasticsearch/elasticsearch": "elasticsearch",
+    "docker.elastic.co/kibana/kibana": "kibana",
+    "docker.elastic.co/logstash/logstash": "logstash",
+    "grafana/grafana": "grafana",
+    "prom/prometheus": "prometheus",
 }
 SERVICES: Mapping[str, Any] = {
     "entrepot": {"images": ["postgres"], "capabilities": ["CHOWN", "SETUID"], "memory": 512},

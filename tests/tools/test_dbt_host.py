@@ -1,0 +1,158 @@
+"""Real dbt on this machine, on projects that misbehave: each costs what is its own, no more."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graders import engine
+from graders.errors import ApiError, OutOfBounds
+from graders.model import Stage, Submission, Work
+from graders.tools import dbt, dbt_session
+
+pytest.importorskip("dbt.adapters.duckdb")
+
+STARTER = Path(__file__).parents[2] / "exercises" / "07_dbt" / "starter"
+SOURCES = """
+sources:
+  - name: brut
+    tables: [{name: clients}, {name: produits}, {name: commandes}, {name: details_commandes}]
+models:
+  - name: stg_commandes
+    columns:
+      - name: statut
+        data_tests: [{accepted_values: {arguments: {values: [livree, annulee, en_attente]}}}]
+"""
+MODELS = {
+    "staging/stg_commandes": "select * from {{ source('brut', 'commandes') }}",
+    "staging/stg_clients": "select *\nform {{ source('brut', 'clients') }}",
+    "marts/dim_temps": "select * from read_csv('/etc/passwd', header = false)",
+    "marts/dim_clients": "select * from {{ ref('stg_clients') }}",
+    "marts/dim_produits": "with recursive sans_fin as "
+    "(select 1 as n union all select n + 1 from sans_fin where n > 0)\n"
+    "select count(*) as n from sans_fin",
+}
+PYTHON = """
+def model(dbt, session):
+    open('{mark}', 'w').close()
+    return session.sql('select 1')
+"""
+
+
+def work(root: Path, make_work: Any) -> Work:
+    shutil.copytree(STARTER, root / "rendu")
+    (root / "rendu/dbt/models/staging/_sources.yml").write_text(SOURCES)
+    for name, text in MODELS.items():
+        (root / f"rendu/dbt/models/{name}.sql").write_text(text)
+    made: Work = make_work(root / "rendu")
+    return made
+
+
+@pytest.fixture(scope="module")
+def make_work(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    from graders import course, rubric
+
+    rules = rubric.load(course.exercise("07_dbt"))
+
+    def make(rendu: Path) -> Work:
+        submission = Submission("07_dbt", "demo", rendu, "", "")
+        made = Work(submission, rules, 1, 2, tmp_path_factory.mktemp("scratch"))
+        dbt.write_data(1, made.data)
+        return made
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def findings(tmp_path_factory: pytest.TempPathFactory, make_work: Any) -> Iterator[dict[str, Any]]:
+    """Grade one project that does all that is bad at once."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(dbt_session, "BUILD_CPU", 6.0)
+    root = tmp_path_factory.mktemp("mauvais")
+    made = work(root, make_work)
+    mark = root / "python_a_tourne"
+    (made.submission.root / "dbt/models/marts/serpent.py").write_text(PYTHON.format(mark=mark))
+    run = engine.Run(dbt.suite, made.rubric)
+    with dbt.connect(made, None, lambda _: None) as session:
+        found = {r.criterion.id: r for r in run.run(session, Stage.LIVE, Stage.DRILL)}
+        yield {"mark": mark, "session": session, **found}
+    patch.undo()
+
+
+def test_a_model_that_does_not_end_is_stopped_and_named(findings: dict[str, Any]) -> None:
+    assert "dim_produits ne se termine pas" in findings["build"].finding.message
+    assert "il ne se termine pas" in findings["dim_produits"].finding.message
+
+
+def test_what_is_right_keeps_its_points(findings: dict[str, Any]) -> None:
+    assert findings["staging"].finding.ratio == 0.25
+    assert findings["donnees_cachees"].finding.ratio == 0.2
+    assert findings["fautes"].finding.ratio == 0.1
+
+
+def test_a_syntax_error_is_told_with_its_file_and_line(findings: dict[str, Any]) -> None:
+    assert "models/staging/stg_clients.sql, ligne 2" in findings["staging"].finding.message
+    assert "un modèle qu'il lit n'est pas construit" in findings["dim_clients"].finding.message
+
+
+def test_the_hosts_files_are_closed_to_sql(findings: dict[str, Any]) -> None:
+    message = findings["dim_temps"].finding.message
+    assert "models/marts/dim_temps.sql" in message
+    assert "/etc/passwd" in message
+    assert "root:" not in message
+
+
+def test_python_models_do_not_run(findings: dict[str, Any]) -> None:
+    assert not findings["mark"].exists()
+    assert findings["session"].python == ["serpent"]
+
+
+def test_no_criterion_is_an_error(findings: dict[str, Any]) -> None:
+    results = [r for r in findings.values() if hasattr(r, "status")]
+    assert {r.status.value for r in results} <= {"passed", "partial", "failed"}
+
+
+def test_a_project_that_does_not_parse(tmp_path: Path, make_work: Any) -> None:
+    made = work(tmp_path, make_work)
+    (made.submission.root / "dbt/models/staging/stg_clients.sql").write_text("select\n{{ 1")
+    with pytest.raises(ApiError) as error, dbt.connect(made, None, lambda _: None):
+        pass
+    assert "dbt ne peut pas lire le projet" in str(error.value)
+    assert "models/staging/stg_clients.sql, ligne 2" in str(error.value)
+
+
+def test_endless_jinja_is_stopped_and_nothing_is_left(
+    tmp_path: Path, make_work: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = work(tmp_path, make_work)
+    endless = (
+        "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}select 1"
+    )
+    (made.submission.root / "dbt/models/marts/fct_ventes.sql").write_text(endless)
+    monkeypatch.setattr(dbt, "PARSE_CPU", 8)
+    with (
+        pytest.raises(OutOfBounds, match="8 s de calcul"),
+        dbt.connect(made, None, lambda _: None),
+    ):
+        pass
+    deadline = time.monotonic() + 5
+    while running(made.scratch) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not running(made.scratch)
+
+
+def running(place: Path) -> list[str]:
+    """Return the processes whose command line names a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            command = (process / "cmdline").read_bytes().decode("utf-8", "replace")
+            if str(place) in command:
+                found.append(command)
+    return found
