@@ -1,6 +1,7 @@
-"""From the moment Superset answers to the last result: `python -m benchmarks.superset FOLDER [RUNS]`.
+"""From the moment Superset answers to the last result: `python -m benchmarks.superset FOLDER`.
 
-FOLDER is a submission, such as the solution of an unlocked correction; the goal is 10 s on an idle
+FOLDER is a submission, such as the solution of an unlocked correction, and may be followed by a
+number of runs; the goal is 10 s on an idle
 machine. The load beside each run tells how idle this one was.
 """
 
