@@ -77,7 +77,7 @@ class Superset:
 
     session: Callable[[], Http]
     url: str
-    chart_limit: float = 20.0  # seconds
+    chart_limit: float  # seconds that one chart may take
     _lanes: list[Http] = field(default_factory=list)
 
     @property

@@ -9,7 +9,7 @@ from graders.errors import UsageError
 from graders.suite import Suite
 
 MODULES = {
-    "01_superset": "graders.tools.superset",
+    "01_superset": "graders.tools.superset.checks",
     "04_spark": "graders.tools.spark",
     "06_airflow": "graders.tools.airflow",
     "07_dbt": "graders.tools.dbt",

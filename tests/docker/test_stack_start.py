@@ -61,7 +61,7 @@ def test_a_service_that_never_answers() -> None:
 
 def test_a_service_that_answers_an_error() -> None:
     web = service(["python3", "-m", "http.server", "8000"])
-    text = failure({"web": web}, Ready("web", 8000, "/absent", timeout=4))
+    text = failure({"web": web}, Ready("web", 8000, "/absent", timeout=10))
     assert "Dernière réponse : GET /absent : 404" in text
 
 
@@ -110,4 +110,25 @@ def test_a_stack_does_not_outlive_its_life() -> None:
 def test_a_full_disk_is_the_machines_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk, "RESERVE", 1 << 60)
     with pytest.raises(MachineError, match="Il ne reste que"), started({"web": service(SLEEP)}):
+        pass
+
+
+def test_the_services_run_under_the_runtime_that_was_asked_for() -> None:
+    wanted = plan({"web": service(SLEEP)})
+    client = docker.from_env()
+    with up(wanted, rubric(), lambda _: None, "runc") as stack:
+        assert stack.exec("web", ["true"]).code == 0
+        (web,) = client.containers.list(
+            filters={"label": [f"com.docker.compose.project={wanted.project}",
+                               "com.docker.compose.service=web"]}
+        )  # fmt: skip
+        assert web.attrs["HostConfig"]["Runtime"] == "runc"
+    client.close()
+
+
+def test_a_runtime_that_the_engine_lacks_is_the_machines_fault() -> None:
+    with (
+        pytest.raises(MachineError, match=r"runsc-absent.*runc"),
+        up(plan({"web": service(SLEEP)}), rubric(), lambda _: None, "runsc-absent"),
+    ):
         pass

@@ -50,7 +50,7 @@ def token(**_: Any) -> tuple[int, Any]:
 
 def superset(**routes: Route) -> Superset:
     double = Double(**{name.replace("__", "/"): route for name, route in routes.items()})
-    return Superset(lambda: Client(double), URL)
+    return Superset(lambda: Client(double), URL, 20.0)
 
 
 def opened(**routes: Route) -> Superset:
@@ -95,7 +95,7 @@ def test_everything_is_deleted_in_an_order_that_works() -> None:
     listed = {"result": [{"id": 3}, {"id": 4}]}
     double = Double(**{k: answers(200, listed) for k in ("dashboard", "chart", "dataset")},
                     database=answers(200, {"result": [{"id": 9}]}))  # fmt: skip
-    found = Superset(lambda: Client(double), URL)
+    found = Superset(lambda: Client(double), URL, 20.0)
     found.login("admin", "admin")
     assert found.clear() == {}
     deleted = [c for c in double.calls if c.startswith("DELETE")]

@@ -36,7 +36,8 @@ def dataset(export: Export) -> tuple[float, list[str]]:
     found = list(export.all("datasets").values())
     if not found:
         return 0.0, ["l'export ne contient aucun jeu de données"]
-    return max((_one_dataset(d) for d in found), key=lambda pair: pair[0])
+    ratio, told = max((_one_dataset(d) for d in found), key=lambda pair: pair[0])
+    return ratio, [*told, *(odd for d in found for odd in _sql(text(d.get("sql"))))]
 
 
 def _one_dataset(document: Document) -> tuple[float, list[str]]:
@@ -51,7 +52,7 @@ def _one_dataset(document: Document) -> tuple[float, list[str]]:
         ratio += 0.4
     elif "date" in columns:
         told.append("« date » n'est pas temporelle (jeu de données, onglet Columns, Is temporal)")
-    return ratio, [*told, *_sql(text(document.get("sql")))]
+    return ratio, told
 
 
 def _sql(sql: str) -> Iterator[str]:
