@@ -1,5 +1,5 @@
 """`python -m datagen EX --team SLUG`."""
 
-from datagen.cli import datagen
+from datagen.cli import datagen_command
 
-datagen(prog_name="python -m datagen")
+datagen_command(prog_name="python -m datagen")

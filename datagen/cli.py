@@ -29,7 +29,7 @@ from datagen.options import Format
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Dossier du cours, qui contient cours.yaml.",
 )
-def datagen(
+def datagen_command(
     *,
     exercise: str,
     slug: str,
@@ -48,7 +48,8 @@ def datagen(
             exercise, seed, folder, scale=scale, rows=rows, file_format=file_format
         )
     except DatagenError as error:
-        raise click.UsageError(str(error)) from error
+        click.echo(f"Erreur : {error}", err=True)
+        raise click.exceptions.Exit(2) from error
     click.echo(f"Données de l'équipe {slug} pour {exercise} : {folder}")
 
 

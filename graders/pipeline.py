@@ -160,8 +160,7 @@ def live(
         return
     with contextlib.ExitStack() as closing:
         try:
-            run.suite.write_data(work.seed, work.data)
-            work.results.mkdir(exist_ok=True)
+            _lay_data(run.suite, work)
             started = closing.enter_context(start(plan, work, options))
             context = closing.enter_context(run.suite.connect(work, started, options.say))
         except engine.STUDENTS_FAULT as error:
@@ -172,6 +171,21 @@ def live(
             yield from run.error(error, *LIVE)
             return
         yield from run.run(context, *LIVE)
+
+
+def _lay_data(suite: Suite[Any], work: Work) -> None:
+    """Write the team's data where the stack mounts it; a shared stack has it mounted already."""
+    work.results.mkdir(exist_ok=True)
+    shutil.rmtree(work.hidden, ignore_errors=True)
+    if not work.data.exists():
+        suite.write_data(work.seed, work.data)
+        return
+    from graders.stack import files  # noqa: PLC0415 - the docker SDK costs 0.2 s
+
+    with tempfile.TemporaryDirectory(dir=work.scratch) as place:
+        fresh = Path(place, work.data.name)
+        suite.write_data(work.seed, fresh)
+        files.replace(work.data, fresh)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import importlib.util
 import json
 import queue
 import socket
@@ -12,8 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from types import ModuleType
 from typing import Any, ClassVar
 
 import pytest
@@ -21,25 +18,10 @@ import requests
 
 from graders.errors import ApiError, MachineError, OutOfBounds
 from graders.http import BROWSER, Answer, Client, Unreachable, Wire
+from graders.stack import door
 
 SERVICE = "127.0.0.2"  # the only address that the door under test takes for a service's
 TOKEN = "le-jeton"
-
-
-def load_door() -> ModuleType:
-    path = Path(__file__).parents[1] / "images" / "door" / "door.py"
-    spec = importlib.util.spec_from_file_location("door_under_test", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    import sys
-
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-door = load_door()
 
 
 class Rude(BaseHTTPRequestHandler):

@@ -162,3 +162,23 @@ def test_without_docker_the_code_runs_here_only_when_trusted(
     fake.suite.embedded = False
     with pytest.raises(MachineError, match="make engine"):
         pipeline.choose("auto", fake.suite, trusted=True)
+
+
+def test_a_shared_place_gets_the_teams_data_again(fake: Fake, folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "commun"
+    place.mkdir()
+
+    def write(seed: int, data: Path) -> None:
+        data.mkdir()  # like datagen, it refuses a folder that exists
+        (data / "ventes.csv").write_text(str(seed))
+
+    fake.suite.write_data = write
+    options = pipeline.Options("embedded", team="bleus")
+    for _ in range(2):
+        report = pipeline.grade_in(place, folder, "07_dbt", options, pipeline.start)
+        assert statuses(report) == ["passed", "passed", "partial"]
+        file = place / "donnees" / "ventes.csv"
+        inode = file.stat().st_ino
+        assert file.read_text() == str(report.provenance["seed"])
+        file.write_text("une épreuve l'a remplacé")
+    assert file.stat().st_ino == inode  # mounted by itself, it is still the same file

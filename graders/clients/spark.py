@@ -85,7 +85,6 @@ class Log:
     tasks: dict[str, int] = field(default_factory=dict)
     read: dict[str, int] = field(default_factory=dict)
     sent: dict[int, int] = field(default_factory=dict)
-    ended: bool = False
 
 
 def read_log(parts: Iterable[bytes]) -> Log:
@@ -154,15 +153,10 @@ def _task(log: Log, event: Any) -> None:
     log.sent[stage] = log.sent.get(stage, 0) + size
 
 
-def _end(log: Log, _: Any) -> None:
-    log.ended = True
-
-
 _TAKEN: Mapping[str, Callable[[Log, Any], None]] = {
     "SparkListenerApplicationStart": _start,
     "SparkListenerEnvironmentUpdate": _environment,
     "SparkListenerExecutorAdded": _executor,
     "SparkListenerStageCompleted": _stage,
     "SparkListenerTaskEnd": _task,
-    "SparkListenerApplicationEnd": _end,
 }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from graders.stack import owner
+from graders.stack import door, owner
 from graders.stack.firewall import DOORS
 
-DOOR_PORT = 3128  # inside the door's container
 DOOR = "bareme-door"
 OUTER = "bareme-door"
 # Names of services are answered by the engine itself. For others it would ask the host's resolver,
@@ -19,7 +19,7 @@ Document = Mapping[str, Any]
 
 
 def dress(
-    document: Document, labels: Mapping[str, str], door: str, token: str, life: float
+    document: Document, labels: Mapping[str, str], image: str, token: str, life: float
 ) -> dict[str, Any]:
     """Return the document that is started: the plan's, and nothing of it taken away."""
     project = labels[owner.PROJECT]
@@ -33,7 +33,7 @@ def dress(
     }
     return {
         **document,
-        "services": {**services, DOOR: _door(door, list(networks), labels, token, life)},
+        "services": {**services, DOOR: _door(image, list(networks), labels, token, life)},
         "networks": {**networks, OUTER: _outer(project, labels)},
         "volumes": {
             name: {**(volume or {}), "labels": {**_labels(volume), **labels}}
@@ -54,10 +54,12 @@ def _door(
 ) -> dict[str, Any]:
     return {
         "image": image,
+        "entrypoint": ["python3", "-I", "-B", "-c", _source()],
+        "user": "65534:65534",
         "environment": {"BAREME_TOKEN": token, "BAREME_LIFE": str(life)},
         "networks": [*networks, OUTER],
         "ports": [
-            {"mode": "ingress", "host_ip": "127.0.0.1", "target": DOOR_PORT, "protocol": "tcp"}
+            {"mode": "ingress", "host_ip": "127.0.0.1", "target": door.PORT, "protocol": "tcp"}
         ],
         "labels": {**labels, owner.ROLE: "door"},
         **NO_DNS,
@@ -72,6 +74,11 @@ def _door(
         "restart": "no",
         "logging": {"driver": "json-file", "options": {"max-size": "1m", "max-file": "1"}},
     }
+
+
+def _source() -> str:
+    """Return the door's program as Compose takes it: each `$` doubled."""
+    return inspect.getsource(door).replace("$", "$$")
 
 
 def _outer(project: str, labels: Mapping[str, str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import docker
 from graders.errors import MachineError, OutOfBounds, StackError
 from graders.http import Client, Wire
 from graders.model import Limits, Plan
-from graders.stack import commands, dress, files, owner
+from graders.stack import commands, door, dress, files, owner
 from graders.stack.commands import LIMIT, Command
 from graders.stack.containers import Containers
 from graders.stack.evidence import ServiceState
@@ -93,7 +93,7 @@ class Stack:
         deadline = time.monotonic() + _STARTING
         while True:
             seen = self.containers.inspect(dress.DOOR)
-            if ports := seen["NetworkSettings"]["Ports"].get(f"{dress.DOOR_PORT}/tcp"):
+            if ports := seen["NetworkSettings"]["Ports"].get(f"{door.PORT}/tcp"):
                 return int(ports[0]["HostPort"])
             if seen["State"]["Status"] in {"exited", "dead"} or time.monotonic() > deadline:
                 raise MachineError(f"the stack's door did not start: {seen['State']}")

@@ -68,14 +68,14 @@ def _prepare(client: docker.DockerClient, plan: Plan) -> str:
     if engine.containers(client, plan.project):
         raise MachineError(f"a stack named {plan.project} is already running")
     door = images.state(client, images.catalogue()["door"])
-    if not door.local:
+    if not door.usable:
         raise MachineError("L'image « door » manque : `bareme images build door`.")
     with engine.ours():
         for image in sorted({s["image"] for s in _services(plan) if "build" not in s}):
             client.images.get(image)
     disk.refuse_if_full(client)
     firewall.ensure()
-    return door.local
+    return door.usable
 
 
 def _services(plan: Plan) -> Iterable[Mapping[str, Any]]:

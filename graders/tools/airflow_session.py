@@ -33,6 +33,7 @@ SERVICE, PORT = "airflow", 8080
 TASKS_MOST = 60
 PARSING = 90.0  # seconds: Airflow itself gives up on a file after 30 and tries again
 NOTHING = 15.0  # seconds, where no file seems to define a DAG
+EVER = dt.datetime.fromtimestamp(0, dt.UTC)
 RUNNING = 300.0  # seconds of one group of runs
 PAUSE = 0.5
 
@@ -92,6 +93,7 @@ class Session:
     say: Say
     truths: Path  # our own copy of the data, which no container sees
     failures: tuple[ImportFailure, ...] = ()
+    since: dt.datetime = EVER  # what was parsed before is of another submission
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     _run_ids: dict[dt.date, str] = field(default_factory=dict)
@@ -142,7 +144,7 @@ class Session:
     @cached_property
     def dag(self) -> Dag:
         """Return the DAG asked for; ApiError where it is not there."""
-        dags = self.reader.dags()
+        dags = [d for d in self.reader.dags() if d.parsed and d.parsed >= self.since]
         for dag in dags:
             if fold(dag.id) == fold(self.dag_id):
                 return self.reader.dag(dag.id)
@@ -256,9 +258,9 @@ def connect(work: Work, stack: Any, say: Say) -> Iterator[Session]:
     airflow = Airflow(stack.http, stack.url(SERVICE, PORT, ""))
     access = work.submission.access
     airflow.login(access.get("utilisateur", "admin"), access.get("mot_de_passe", "admin"))
-    session = Session(work, stack, airflow, warehouse, say, truths)
+    session = Session(work, stack, airflow, warehouse, say, truths, since=newest(folder))
+    session.failures = parsed(session, airflow_source.read(folder))
     forget(session)
-    session.failures = parsed(session, airflow_source.read(folder), newest(folder))
     yield session
 
 
@@ -285,10 +287,8 @@ def forget(session: Session) -> None:
         session.warehouse.clean()
 
 
-def parsed(
-    session: Session, sources: airflow_source.Sources, since: dt.datetime
-) -> tuple[ImportFailure, ...]:
-    """Wait until each file that defines a DAG was parsed since `since`; return those that failed.
+def parsed(session: Session, sources: airflow_source.Sources) -> tuple[ImportFailure, ...]:
+    """Wait until each file that defines a DAG was parsed; return those that failed.
 
     The server is healthy long before it has parsed anything, so its health says nothing.
     """
@@ -297,8 +297,8 @@ def parsed(
     deadline = session.clock() + (PARSING if names else NOTHING)
     session.say("analyse des DAG par Airflow")
     while True:
-        failures = [f for f in session.airflow.import_failures() if f.at >= since]
-        dags = [d for d in session.airflow.dags() if d.parsed and d.parsed >= since]
+        failures = [f for f in session.airflow.import_failures() if f.at >= session.since]
+        dags = [d for d in session.airflow.dags() if d.parsed and d.parsed >= session.since]
         seen = {_base(f.file) for f in failures} | {_base(d.file) for d in dags}
         if (names and names <= seen) or (not names and seen) or session.clock() > deadline:
             return tuple(failures)

@@ -272,10 +272,13 @@ def open_session(work: Work, dbt: Dbt, warehouse: Warehouse, cpu: float, say: Sa
     return Session(work, dbt, warehouse, manifest, say)
 
 
-_WHERE = re.compile(r"(?P<file>[\w./-]+\.(?:sql|ya?ml|csv|md))\b")
+_WHERE = re.compile(r"(?P<file>[\w./-]{1,200}\.(?:sql|ya?ml|csv|md))\b")
 _LINE = re.compile(r"\bline (?P<line>\d+)\b")
 _SQL_LINE = re.compile(r"^\s*LINE \d+: (?P<text>.+)$", re.MULTILINE)
-_BANNER = re.compile(r"^\s*(Runtime|Database|Compilation|Parsing) Error( in .*)?$", re.MULTILINE)
+_BANNER = re.compile(
+    r"^\s*(Runtime|Database|Compilation|Parsing) Error( in .*)?$|^\s*compiled code at .*$",
+    re.MULTILINE,
+)
 
 
 def readable(message: str, source: str = "") -> str:
@@ -284,6 +287,7 @@ def readable(message: str, source: str = "") -> str:
     A database counts the lines of compiled SQL; `source` is the model as written, where the line
     that it quotes is looked for instead.
     """
+    message = message[:4000]
     where, line = _WHERE.search(message), _LINE.search(message)
     quoted = _SQL_LINE.search(message)
     number = line["line"] if line else _written(source, quoted["text"]) if quoted else ""

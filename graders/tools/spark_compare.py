@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from graders.tools.spark_results import Row, number
 
 RELATIVE, ABSOLUTE = 1e-6, 0.011  # amounts may be rounded to the cent
 Key = tuple[str, ...]
+_FIRST_DAY = re.compile(r"(\d{4}-\d{2})-01(?:[t ]00:00.*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,10 @@ def _key(row: Mapping[Any, Any], asked: Result) -> Key:
 
 
 def _text(value: Any) -> str:
-    """Return a key's text: 12, 12.0 and « 12 » are the same product."""
+    """Return a key's text: 12 and 12.0 are the same product, 2025-03 and its first day a month."""
     text = fold(str(value)[:200])
+    if month := _FIRST_DAY.fullmatch(text):  # what Spark's inferSchema makes of a month
+        return month[1]
     return text.removesuffix(".0") if text.removesuffix(".0").isdigit() else text
 
 

@@ -22,7 +22,7 @@ from graders.tools.spark_roles import Parts
 
 JOIN = 60.0  # seconds that a worker has to join its master
 SETTLE = 10.0  # seconds that the cluster has to note the end of an application
-PAUSE = 0.2
+PAUSE = 0.5
 TELL = 10.0  # seconds between two messages while the job runs
 TAIL = 200  # lines of the job's log
 LOG_MOST = 64 << 10  # bytes kept of a local job's log
@@ -182,11 +182,20 @@ class Local:
             except subprocess.TimeoutExpired:
                 code = None
             finally:
-                with suppress(ProcessLookupError):
-                    os.killpg(job.pid, signal.SIGKILL)
-                job.wait()
+                _end(job)
         how = f"job.py : terminé, code {code}"
         return Ended(code, how, _tail(log), time.monotonic() - start)
+
+
+def _end(job: subprocess.Popen[bytes]) -> None:
+    """Let the JVM of a job that has ended close its event log, then leave nothing of it behind."""
+    with suppress(ProcessLookupError):
+        deadline = time.monotonic() + (SETTLE if job.poll() is not None else 0.0)
+        while time.monotonic() < deadline:
+            os.killpg(job.pid, 0)
+            time.sleep(PAUSE)
+        os.killpg(job.pid, signal.SIGKILL)
+    job.wait()
 
 
 def _tail(path: Path) -> str:

@@ -26,6 +26,10 @@ ENDPOINTS = (
 )  # fmt: skip
 
 
+def no_sleep(_: float) -> None:
+    """Wait for nothing."""
+
+
 class Server:
     """Answers by path; remembers what it was sent."""
 
@@ -43,7 +47,7 @@ class Server:
 
 def client(**answers: Any) -> tuple[Airflow, Server]:
     server = Server(**answers)
-    return Airflow(server, "http://airflow:8080/"), server
+    return Airflow(server, "http://airflow:8080/", no_sleep), server
 
 
 def test_a_token_is_asked_for_and_used_although_the_answer_is_201() -> None:
@@ -79,6 +83,47 @@ def test_a_run_is_asked_for_with_its_logical_date() -> None:
     found, server = client(dagRuns={"dag_run_id": "manual__1"})
     assert found.trigger("d", dt.date(2025, 3, 1)) == "manual__1"
     assert server.sent[0][2]["json"] == {"logical_date": "2025-03-01T00:00:00Z"}
+
+
+class Locked(Server):
+    """Answers 500 some times, as a server whose SQLite database is locked."""
+
+    def __init__(self, times: int, after: FakeAnswer, **answers: Any) -> None:
+        super().__init__(**answers)
+        self.times, self.after = times, after
+
+    def request(self, method: str, url: str, **options: Any) -> FakeAnswer:
+        if method == "POST":
+            self.times -= 1
+            return FakeAnswer(500) if self.times >= 0 else self.after
+        return super().request(method, url, **options)
+
+
+RUNS = {
+    "dag_runs": [
+        {"dag_run_id": "s", "run_type": "scheduled", "logical_date": "2025-03-01T00:00:00Z"},
+        {"dag_run_id": "m", "run_type": "manual", "logical_date": "2025-03-01T00:00:00Z"},
+    ]
+}
+
+
+def test_a_locked_database_is_asked_again() -> None:
+    server = Locked(2, FakeAnswer(200, {"dag_run_id": "m"}))
+    found = Airflow(server, "http://airflow:8080", no_sleep)
+    assert found.trigger("d", dt.date(2025, 3, 1)) == "m"
+
+
+def test_a_run_that_a_failed_request_made_all_the_same_is_found() -> None:
+    found = Airflow(Locked(1, FakeAnswer(409), dagRuns=RUNS), "http://airflow:8080", no_sleep)
+    assert found.trigger("d", dt.date(2025, 3, 1)) == "m"
+    with pytest.raises(ApiError):
+        found.trigger("d", dt.date(2025, 3, 2))
+
+
+def test_a_database_that_stays_locked_is_the_services_fault() -> None:
+    found = Airflow(Locked(99, FakeAnswer(200)), "http://airflow:8080", no_sleep)
+    with pytest.raises(ApiError, match="500"):
+        found.trigger("d", dt.date(2025, 3, 1))
 
 
 def test_every_request_has_the_same_patience() -> None:
@@ -182,6 +227,11 @@ def test_the_error_of_a_task_names_the_students_line(content: Any, said: str) ->
 def test_a_task_without_a_log_has_no_error() -> None:
     found, _ = client()
     assert found.error("d", "r", TaskRun("extract", "failed", 1)) == ""
+
+
+def test_a_parsing_is_as_old_as_its_beginning() -> None:
+    row = {"dag_id": "d", "last_parsed_time": "2026-01-01T00:01:00Z", "last_parse_duration": 8.0}
+    assert read_dag(row).parsed == dt.datetime(2026, 1, 1, 0, 0, 50, tzinfo=dt.UTC)
 
 
 def test_what_the_api_leaves_out_is_read_all_the_same() -> None:

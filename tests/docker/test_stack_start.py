@@ -61,7 +61,7 @@ def test_a_service_that_never_answers() -> None:
 
 def test_a_service_that_answers_an_error() -> None:
     web = service(["python3", "-m", "http.server", "8000"])
-    text = failure({"web": web}, Ready("web", 8000, "/absent", timeout=4))
+    text = failure({"web": web}, Ready("web", 8000, "/absent", timeout=10))
     assert "Dernière réponse : GET /absent : 404" in text
 
 

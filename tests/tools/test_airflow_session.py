@@ -28,6 +28,7 @@ from tests.tools.airflow_fake import CHAIN, FakeAirflow, outcome, task
 
 RULES = rubric.load(Path(__file__).parents[2] / "exercises" / "06_airflow")
 SEED, HIDDEN = 11, 5
+SINCE = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)  # when the files were written
 Load = Callable[["Shop", dt.date, list[Row]], None]
 
 
@@ -114,7 +115,7 @@ def bench(tmp_path: Path, files: Path) -> Callable[..., Bench]:
 
         warehouse: Any = SimpleNamespace(read=store.read, clean=store.clean_up)
         stack = SimpleNamespace(services={}, replace_data=replace_data)
-        session = Session(work, stack, client, warehouse, lambda _: None, truths)
+        session = Session(work, stack, client, warehouse, lambda _: None, truths, since=SINCE)
         bench = Bench(fake, store, session)
         session.clock, session.sleep = lambda: bench.now, bench.sleep
         return bench
@@ -343,24 +344,28 @@ def failure(file: str, at: str) -> dict[str, Any]:
     return {"filename": file, "stack_trace": trace, "timestamp": at}
 
 
-SINCE = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 EXPECTED = Sources(("dags/ventes.py",), (("dags/ventes.py", "pipeline_ventes_quotidien"),))
 
 
 def test_health_comes_before_parsing(bench: Callable[..., Bench]) -> None:
     made = bench(parsing=20)
-    assert airflow_session.parsed(made.session, EXPECTED, SINCE) == ()
+    assert airflow_session.parsed(made.session, EXPECTED) == ()
     assert made.now == 20 * airflow_session.PAUSE
 
 
 def test_failures_of_an_earlier_submission_do_not_count(bench: Callable[..., Bench]) -> None:
     made = bench(errors=[failure("autre.py", "2025-01-01T00:00:00Z")])
-    assert airflow_session.parsed(made.session, EXPECTED, SINCE) == ()
+    assert airflow_session.parsed(made.session, EXPECTED) == ()
+
+
+def test_a_dag_of_an_earlier_submission_is_not_there(bench: Callable[..., Bench]) -> None:
+    results = bench(dag={"last_parsed_time": "2025-01-01T00:00:00Z"}).grade()
+    assert "aucun" in results["dag"].finding.message
 
 
 def test_a_failure_is_shown_with_its_line(bench: Callable[..., Bench]) -> None:
     made = bench(errors=[failure("ventes.py", "2026-02-01T00:00:00Z")], parsing=10**6)
-    made.session.failures = airflow_session.parsed(made.session, EXPECTED, SINCE)
+    made.session.failures = airflow_session.parsed(made.session, EXPECTED)
     assert made.now == 0
     found = made.grade()["import_dag"].finding
     assert found.message == "Import impossible : ventes.py:7 : NameError: x."
@@ -370,13 +375,13 @@ def test_a_file_that_sleeps_while_it_is_parsed_costs_bounded_time(
     bench: Callable[..., Bench],
 ) -> None:
     made = bench(parsing=10**6)
-    assert airflow_session.parsed(made.session, EXPECTED, SINCE) == ()
+    assert airflow_session.parsed(made.session, EXPECTED) == ()
     assert airflow_session.PARSING <= made.now < airflow_session.PARSING + 2
 
 
 def test_an_empty_folder_is_not_waited_for_long(bench: Callable[..., Bench]) -> None:
     made = bench(parsing=10**6)
-    airflow_session.parsed(made.session, Sources(), SINCE)
+    airflow_session.parsed(made.session, Sources())
     assert made.now < airflow_session.NOTHING + 2
 
 

@@ -182,7 +182,7 @@ def test_a_log_of_another_application_does_not_hide_the_masters(opened: Open) ->
     ("tasks", "ratio"),
     [
         ([task(size=4 << 10)] * 500, 1.0),  # many tasks, each with its report
-        ([task(size=600 << 10), task(size=700 << 10)], 0.0),
+        ([task(size=300 << 10), task(size=400 << 10)], 0.0),
         ([], 0.0),
     ],
 )

@@ -64,7 +64,6 @@ def test_a_log_tells_who_did_the_work_and_what_the_driver_received() -> None:
     assert (log.application, log.master, log.executors) == (APP, "spark://master:7077", {"0"})
     assert (log.tasks, log.read, log.sent) == ({"0": 2}, {"0": 1_000}, {0: 2_000, 3: 50})
     assert log.stages == 1
-    assert log.ended
 
 
 def test_failed_tasks_and_stages_do_not_count() -> None:

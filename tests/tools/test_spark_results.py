@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 import os
 import random
@@ -100,9 +101,18 @@ def rounded_and_folded(folder: Path) -> None:
     write(folder, f"{NAME}/part-0.csv", csv(plain))
 
 
+def inferred_months(folder: Path) -> None:
+    found = [r | {"mois": f"{r['mois']}-01T00:00:00.000Z"} for r in records()[:3]]
+    write(folder, f"{NAME}/part-0.csv", csv(found))
+    days = [r | {"mois": dt.date.fromisoformat(f"{r['mois']}-01")} for r in records()[3:]]
+    write(folder, f"{NAME}/part-1.parquet", parquet(days))
+
+
 @pytest.mark.parametrize(
-    "write_it", [as_spark, one_file, compressed, shuffled_parquet, partitioned, rounded_and_folded]
-)
+    "write_it",
+    [as_spark, one_file, compressed, shuffled_parquet, partitioned, rounded_and_folded,
+     inferred_months],
+)  # fmt: skip
 def test_any_form_of_the_right_rows_is_right(
     tmp_path: Path, write_it: Callable[[Path], None]
 ) -> None:

@@ -4,7 +4,8 @@ The container has a leg in each internal network of the stack and one in a bridg
 port is published on the loopback of the instructor's machine. Who comes in must know the token,
 and gets to an address of the internal networks or nowhere: never to their gateway (the host), nor
 to the bridge of ours. One request per connection; every wait and every size is bounded.
-Standard library only: this file is all that the image adds to Python.
+Standard library only, and nothing of ours: the launcher gives this file's text to a bare Python, so
+the door is always that of the launcher's version.
 """
 
 from __future__ import annotations
