@@ -148,9 +148,8 @@ def connexion(session: Session) -> Finding:
                        f"« {other[0].split('@')[-1][:80]} ».")  # fmt: skip
     answered = [s for s in session.seen if s.reply.queries]
     if not answered:
-        return Finding(
-            0.0, "Aucun graphique ne répond. " + findings.errors(session.seen), session.moved
-        )
+        why = findings.errors(session.seen)
+        return Finding(0.0, f"Aucun graphique ne répond. {why}", session.moved)
     told = f"Chemin corrigé : {session.moved}." if session.moved else ""
     return Finding(1.0, told, f"{len(answered)} graphiques répondent sur {len(session.seen)}")
 
