@@ -249,7 +249,7 @@ def virtual(files: Files, sql: str, *columns: str) -> None:
 
 def crossed(label: str, *times: int) -> str:
     """Return a query whose rows are the sales, multiplied."""
-    more = "".join(f", (SELECT rowid AS r FROM ventes LIMIT {n}) t{n}" for n in times)
+    more = "".join(f", (SELECT rowid AS r FROM ventes LIMIT {n}) t{n}" for n in times)  # noqa: S608
     return f"SELECT {label} AS categorie, 1 AS montant_total FROM ventes{more}"  # noqa: S608
 
 
