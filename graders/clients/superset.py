@@ -183,10 +183,11 @@ class Superset:
                 return Reply(error=f"Superset répond {answer.status} : {_said(answer)}")
             return _reply(_object(answer))
         except OutOfBounds as error:
-            if str(error).endswith(" s."):
+            if "n'a pas répondu en" in str(error):
                 return Reply(error=f"pas de réponse en {self.chart_limit:g} s")
-            return Reply(error="la réponse dépasse "
-                         f"{ANSWER >> 20} Mio : agrégez dans la requête")  # fmt: skip
+            if "a répondu plus de" in str(error):
+                return Reply(error=f"plus de {ANSWER >> 20} Mio : agrégez dans la requête")
+            raise  # the stack itself was stopped
         except ApiError as error:
             return Reply(error=str(error))
 

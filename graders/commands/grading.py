@@ -294,7 +294,6 @@ def _selftest(
         runtime,
         "demo",
         jobs=jobs or batches.workers(memory),
-        on_done=lambda v: click.echo(f"  {name} {v.case} : {v.score:g}", err=True),
     )
     alive = [] if only else selftest.unkilled(rules, verdicts)
     _table(name, [c.id for c in rules.criteria], verdicts)

@@ -83,7 +83,11 @@ def documents() -> dict[str, dict[str, Any]]:
                 "comparator": "No filter", "expressionType": "SIMPLE"}]  # fmt: skip
     dated = column("date", is_dttm=True, python_date_format="%Y-%m-%d")
     return {
-        "metadata.yaml": {"version": "1.0.0", "type": "Dashboard", "timestamp": "2025-01-01"},
+        "metadata.yaml": {
+            "version": "1.0.0",
+            "type": "Dashboard",
+            "timestamp": "2025-01-01T00:00:00+00:00",
+        },
         BOARD: {
             "dashboard_title": "Analyse des ventes",
             "slug": None,

@@ -246,17 +246,6 @@ def test_data_that_is_not_mounted_is_told() -> None:
         session.mounted(Stack(Stub({}), {"superset": {}}, Path("/x/donnees")))
 
 
-def test_a_mounted_folder_keeps_its_inodes(tmp_path: Path) -> None:
-    folder = tmp_path / "donnees"
-    write_data(1, folder)
-    before = [(folder.stat().st_ino, (folder / n).stat().st_ino) for n in ("ventes.db",)]
-    first = (folder / "ventes.csv").read_bytes()
-    write_data(2, folder)
-    assert before == [(folder.stat().st_ino, (folder / n).stat().st_ino) for n in ("ventes.db",)]
-    assert (folder / "ventes.csv").read_bytes() != first
-    assert [p.name for p in tmp_path.iterdir()] == ["donnees"]
-
-
 # The static checks
 
 

@@ -141,7 +141,7 @@ def test_replies_come_in_order_and_one_at_a_time_per_lane() -> None:
     ("route", "said"),
     [
         (answers(400, {"message": "Error: no such column: x"}), "400 : Error: no such column: x"),
-        (answers(200, rows(ANSWER // 4)), "dépasse 4 Mio"),
+        (answers(200, rows(ANSWER // 4)), "plus de 4 Mio"),
         (answers(200, {"result": []}), "réponse vide"),
         (answers(200, {"result": [{"error": "boum"}]}), "boum"),
         (answers(200, b"[1, 2]"), "pas répondu un objet JSON"),
@@ -163,6 +163,14 @@ def test_a_chart_that_lasts_is_given_up() -> None:
         raise OutOfBounds("superset : POST /api/v1/chart/data n'a pas répondu en 20 s.")
 
     assert opened(chart__data=slow).ask([{}])[0].error == "pas de réponse en 20 s"
+
+
+def test_a_stack_that_was_stopped_is_no_chart_s_fault() -> None:
+    def stopped(**_: Any) -> tuple[int, Any]:
+        raise OutOfBounds("superset a dépassé ses 2 Gio de mémoire.")
+
+    with pytest.raises(OutOfBounds, match="2 Gio"):
+        opened(chart__data=stopped).ask([{}])
 
 
 def test_a_chart_without_a_query_is_not_asked() -> None:

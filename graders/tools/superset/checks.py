@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from datagen import catalogue, sales
 from graders import statics
-from graders.model import Finding, Plot, Work
+from graders.model import Finding, Work
 from graders.statics import fold
 from graders.suite import Suite
 from graders.tools.superset import export as exports
-from graders.tools.superset import static
+from graders.tools.superset import findings, static
 from graders.tools.superset.board import Board, board
 from graders.tools.superset.export import HOW, TITLE, Export
 from graders.tools.superset.figures import figures
-from graders.tools.superset.judges import Seen
-from graders.tools.superset.match import BY_ID
 from graders.tools.superset.session import NOTHING, Session, connect, is_sqlite, write_data
 from graders.tools.superset.shapes import text
 
 INDICATORS = ("ca_total", "panier_moyen", "nb_transactions")
 ENOUGH = 5  # recognised charts that make a dashboard
-UNSUITED = 0.5  # what right figures in an unsuitable type of chart are worth
 suite: Suite[Session] = Suite("01_superset", connect, write_data)
 
 
@@ -35,7 +31,7 @@ def export(work: Work) -> Finding:
         return Finding(0.0, f"Aucun export de Superset dans le rendu. {HOW}")
     told = [*found.problems, *found.notices]
     if found.form not in ("zip", "folder"):
-        return Finding(0.25 if found.dashboard else 0.0, _sentence(told), found.where)
+        return Finding(0.25 if found.dashboard else 0.0, findings.sentence(told), found.where)
     counts = {kind: len(found.all(kind)) for kind in exports.KINDS}
     lacking = [kind for kind, count in counts.items() if not count]
     if lacking:
@@ -44,21 +40,21 @@ def export(work: Work) -> Finding:
     if (found.problems or found.form == "folder") and ratio:
         ratio *= 0.5
     seen = f"{found.where} : " + ", ".join(f"{n} {kind}" for kind, n in counts.items())
-    return Finding(ratio, _sentence(told), seen)
+    return Finding(ratio, findings.sentence(told), seen)
 
 
 @suite.static()
 def jeu_de_donnees(work: Work) -> Finding:
     """The dataset has the columns of the sales, and `date` is temporal."""
     ratio, told = static.dataset(_export(work))
-    return Finding(min(1.0, round(ratio, 3)), _sentence(told))
+    return Finding(min(1.0, round(ratio, 3)), findings.sentence(told))
 
 
 @suite.static()
 def graphiques(work: Work) -> Finding:
     """The asked charts are in the export, by type, columns and metric."""
     ratio, told = static.charts(_export(work))
-    return Finding(ratio, _sentence(told))
+    return Finding(ratio, findings.sentence(told))
 
 
 @suite.static()
@@ -77,7 +73,7 @@ def mise_en_page(work: Work) -> Finding:
         told.append(f"{len(named)} section(s) avec un titre (Header) ou un onglet, suivi(e)s de "
                     f"graphiques, au lieu de {static.SECTIONS}")  # fmt: skip
     ratio = 0.4 * titled + 0.6 * min(1.0, len(named) / static.SECTIONS)
-    return Finding(min(1.0, ratio), _sentence(told), " ; ".join(named))
+    return Finding(min(1.0, ratio), findings.sentence(told), " ; ".join(named))
 
 
 @suite.static()
@@ -87,7 +83,7 @@ def filtres(work: Work) -> Finding:
     if not shown.charts:
         return Finding(0.0, "Aucun graphique dans un tableau de bord : rien à filtrer.")
     ratio, told = static.filters(shown)
-    return Finding(ratio, _sentence(told), ", ".join(f.name for f in shown.filters))
+    return Finding(ratio, findings.sentence(told), ", ".join(f.name for f in shown.filters))
 
 
 @suite.static()
@@ -125,7 +121,7 @@ def import_export(session: Session) -> Finding:
     """The export imports into the student's running Superset, whole."""
     found = session.export
     if session.refusal:
-        return Finding(0.0, session.refusal, hint=_import_hint(session))
+        return Finding(0.0, session.refusal, hint=findings.import_hint(session))
     if not found.importable:
         return Finding(0.0, f"{NOTHING} {HOW}")
     there = {chart.uuid for chart in session.charts}
@@ -141,21 +137,6 @@ def import_export(session: Session) -> Finding:
     return Finding(1.0, seen=f"{len(there)} graphiques")
 
 
-def _import_hint(session: Session) -> str:
-    """Return what usually causes the refusal that was seen."""
-    export, said = session.export, session.refusal.casefold()
-    tables = [text(d.get("table_name")) for d in export.all("datasets").values()]
-    if not export.all("databases"):
-        return "L'export n'a pas de dossier databases/ : exportez le tableau de bord entier."
-    if len(set(tables)) < len(tables):
-        return ("Deux jeux de données portent le même nom de table : Superset les refuse à "
-                "l'import. Gardez-en un, et rattachez-y vos graphiques.")  # fmt: skip
-    if "sqlite" in said or "unsafe" in said or "security" in said:
-        return ("Écrivez PREVENT_UNSAFE_DB_CONNECTIONS = False dans superset_config.py, monté dans "
-                "/app/pythonpath.")  # fmt: skip
-    return ""
-
-
 @suite.live()
 def connexion(session: Session) -> Finding:
     """The connection is to SQLite, and the charts reach the data through it."""
@@ -167,84 +148,46 @@ def connexion(session: Session) -> Finding:
                        f"« {other[0].split('@')[-1][:80]} ».")  # fmt: skip
     answered = [s for s in session.seen if s.reply.queries]
     if not answered:
-        return Finding(0.0, "Aucun graphique ne répond. " + _errors(session.seen), session.moved)
+        why = findings.errors(session.seen)
+        return Finding(0.0, f"Aucun graphique ne répond. {why}", session.moved)
     told = f"Chemin corrigé : {session.moved}." if session.moved else ""
     return Finding(1.0, told, f"{len(answered)} graphiques répondent sur {len(session.seen)}")
-
-
-def _errors(seen: Sequence[Seen]) -> str:
-    bad = [f"{s.name} : {s.reply.error}" for s in seen if s.reply.error]
-    return " ; ".join(bad[:3])[:900]
-
-
-def _chart(session: Session, target_id: str) -> Finding:
-    """Judge one asked chart: its numbers, its type, and that it follows the data."""
-    target = BY_ID[target_id]
-    if target_id not in session.found:
-        return _absent(session, target_id)
-    seen, verdict = session.found[target_id]
-    plots: tuple[Plot, ...] = (verdict.plot,) if verdict.plot else ()
-    after = session.followed[target_id]
-    if after.score < verdict.score:
-        why = f" ({after.message})" if after.message else ""
-        return Finding(0.0, f"{seen.name} est juste sur vos données, mais pas sur d'autres{why} : "
-                       "valeurs ou filtre écrits en dur ?", plots=plots)  # fmt: skip
-    told = [verdict.message] if verdict.message else []
-    ratio = verdict.score
-    if seen.family not in target.families:
-        ratio *= UNSUITED
-        told.append(f"type « {seen.chart.viz} », attendu : {' ou '.join(target.families)}")
-    message = f"{seen.name} : {' ; '.join(told)}." if told else ""
-    return Finding(ratio, message, seen.name, plots=plots)
-
-
-def _absent(session: Session, target_id: str) -> Finding:
-    target = BY_ID[target_id]
-    if target_id in session.assigned[1]:
-        seen, verdict = session.assigned[1][target_id]
-        plots = (verdict.plot,) if verdict.plot else ()
-        hint = verdict.message[:1].upper() + verdict.message[1:] + "."
-        return Finding(0.0, f"{target.title} : {seen.name} n'a pas les bons chiffres "
-                       f"({verdict.message}).", seen.name, hint=hint, plots=plots)  # fmt: skip
-    errors = _errors([s for s in session.seen if s.reply.error])
-    more = f" Sans réponse : {errors}." if errors else ""
-    return Finding(0.0, f"Aucun graphique n'a les chiffres attendus ({target.title}).{more}")
 
 
 @suite.live(connexion)
 def ca_mensuel(session: Session) -> Finding:
     """A bar chart gives the revenue of each month."""
-    return _chart(session, "ca_mensuel")
+    return findings.chart(session, "ca_mensuel")
 
 
 @suite.live(connexion)
 def evolution(session: Session) -> Finding:
     """A line gives the revenue over time."""
-    return _chart(session, "evolution")
+    return findings.chart(session, "evolution")
 
 
 @suite.live(connexion)
 def par_categorie(session: Session) -> Finding:
     """A pie or sunburst gives the revenue of each category."""
-    return _chart(session, "par_categorie")
+    return findings.chart(session, "par_categorie")
 
 
 @suite.live(connexion)
 def top_produits(session: Session) -> Finding:
     """A sorted table or bar chart gives the ten products that bring in most."""
-    return _chart(session, "top_produits")
+    return findings.chart(session, "top_produits")
 
 
 @suite.live(connexion)
 def activite_clients(session: Session) -> Finding:
     """A bar chart gives the activity of clients."""
-    return _chart(session, "activite_clients")
+    return findings.chart(session, "activite_clients")
 
 
 @suite.live(connexion)
 def indicateurs(session: Session) -> Finding:
     """Three big numbers give revenue, average basket and sales over the whole period."""
-    parts = [_chart(session, name) for name in INDICATORS]
+    parts = [findings.chart(session, name) for name in INDICATORS]
     told = [p.message for p in parts if p.message]
     hints = [p.hint for p in parts if p.hint]
     plots = tuple(plot for part in parts if part.ratio < 1.0 for plot in part.plots)
@@ -320,8 +263,3 @@ def _csv(work: Work) -> Path:
     if not folder.exists():
         write_data(work.seed, folder)
     return folder / "ventes.csv"
-
-
-def _sentence(parts: Sequence[str]) -> str:
-    told = " ; ".join(part.removesuffix(".") for part in parts if part)
-    return f"{told[:1].upper()}{told[1:]}." if told else ""
