@@ -8,7 +8,7 @@ EX ?= 07_dbt
 OUT ?= rapports
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint datagen grade batch unlock selftest engine images bench clean
+.PHONY: help setup demo test coverage lint datagen grade batch unlock selftest engine images bench clean
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ demo: setup ## Grade the solution and a flawed variant of 07_dbt, without Docker
 
 test: setup ## Run the tests; those that need a Docker engine only where there is one
 	@scripts/test.sh $(PY)
+
+coverage: setup ## Coverage of the code and of the tests, by the fast tests
+	@$(PY) -m pytest -n auto -m "not docker and not slow" -q --cov --cov-report=term:skip-covered
 
 lint: setup ## ruff, mypy --strict
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy

@@ -47,8 +47,9 @@ class Options:
     """How to grade. `runtime` is docker, embedded or static, already decided by `choose`.
 
     `key` makes hidden seeds a keyed hash of the submission; without it they are random. `replay`
-    gives the hidden seed of an earlier report. `marks` are an instructor's points for the human
-    criteria of this submission.
+    gives the hidden seed of an earlier report. `engine_runtime` is the OCI runtime of the engine
+    for the student's services, the engine's default where empty. `marks` are an instructor's
+    points for the human criteria of this submission.
     """
 
     runtime: str
@@ -56,6 +57,7 @@ class Options:
     key: bytes | None = None
     replay: int | None = None
     marks: Mapping[str, float] = field(default_factory=dict)
+    engine_runtime: str = ""
     say: Say = lambda _: None
     on_result: Callable[[Result], None] = lambda _: None
 
@@ -196,7 +198,7 @@ def start(plan: Plan, work: Work, options: Options) -> Iterator[Any]:
         return
     from graders import stack  # noqa: PLC0415 - the docker SDK costs 0.2 s
 
-    with stack.up(plan, work.rubric, options.say) as started:
+    with stack.up(plan, work.rubric, options.say, options.engine_runtime) as started:
         yield started
 
 
@@ -271,6 +273,7 @@ def _report(
     }
     if plan and options.runtime == "docker":
         services = plan.document["services"]
+        provenance["engine_runtime"] = options.engine_runtime or "default"
         provenance["images"] = {name: body["image"] for name, body in services.items()}
     return Report(
         exercise=work.rubric.exercise,

@@ -11,7 +11,8 @@ import contextlib
 import json
 import multiprocessing
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,9 +83,8 @@ def run(
     team: str,
     *,
     jobs: int,
-    on_done: Callable[[Verdict], None],
 ) -> list[Verdict]:
-    """Grade the cases and return a verdict for each, in their order."""
+    """Grade the cases and return a verdict for each, in their order; progress goes to stderr."""
     live = [c for c in todo if not c.static]
     shares: list[list[Case]] = [live[n::jobs] for n in range(jobs)]
     shares += [[c for c in todo if c.static]]
@@ -93,9 +93,7 @@ def run(
     with futures.ProcessPoolExecutor(jobs + 1, mp_context=context) as pool:
         waiting = [pool.submit(_share, exercise, share, runtime, team) for share in shares if share]
         for ended in futures.as_completed(waiting):
-            for verdict in ended.result():
-                verdicts[verdict.case] = verdict
-                on_done(verdict)
+            verdicts |= {v.case: v for v in ended.result()}
     return [verdicts[c.name] for c in todo]
 
 
@@ -115,6 +113,8 @@ def _share(exercise: str, share: Sequence[Case], runtime: str, team: str) -> lis
             start = pipeline.start if case.fresh else shared
             report = pipeline.grade_in(place, case.folder, exercise, options, start)
             done.append(judge(case, report, rules))
+            seconds = report.provenance.get("seconds", 0.0)
+            print(f"  {exercise} {case.name}: {report.score:g} ({seconds:.0f} s)", file=sys.stderr)
     return done
 
 

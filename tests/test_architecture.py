@@ -1,6 +1,7 @@
 """Imports point down only: a module imports strictly lower layers, never a neighbour."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,21 @@ def test_foreign_libraries_have_one_home(library: str) -> None:
 def test_datagen_knows_nothing_of_graders() -> None:
     for path in (ROOT / "datagen").rglob("*.py"):
         assert not any(i.split(".")[0] == "graders" for i in imports(path)), path
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_073_074_090_nothing_of_a_submission_can_become_code_or_entities(path: Path) -> None:
+    """No pickle, no YAML object, no pytest and no XML reader: reports only write JUnit."""
+    names = imports(path)
+    tops = {n.split(".")[0] for n in names}
+    assert not tops & {"pickle", "shelve", "marshal", "dill", "joblib", "pytest", "_pytest"}
+    assert not tops & {"lxml", "defusedxml", "xmltodict", "bs4", "expat"}
+    assert not any(n.startswith("xml") for n in names) or home(path) == "reports"
+    calls = {
+        ast.unparse(node.func)
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+    }
+    banned = r"(.*\.)?(read_xml|read_pickle|fromstring|XMLParser|iterparse|unsafe_load|full_load)"
+    assert not [c for c in calls if re.fullmatch(banned, c)]
+    assert not calls & {"eval", "exec", "yaml.load", "np.load", "numpy.load"}

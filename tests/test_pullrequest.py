@@ -67,7 +67,7 @@ def test_the_changed_submission_is_found_and_written_out(
     "path",
     ["graders.py", ".github/workflows/x.yml", "submissions/x.txt", "exercises/07_dbt/rubric.yaml"],
 )
-def test_a_change_outside_the_teams_folder_is_refused_by_name(
+def test_115_116_a_change_outside_the_teams_folder_is_refused_by_name(
     repo: Path, git: Git, path: str
 ) -> None:
     submit(repo, git, {path: "mine\n", "submissions/les-bleus/07_dbt/x": "1"})
@@ -97,7 +97,7 @@ def test_what_the_base_changed_meanwhile_is_not_the_pull_requests(repo: Path, gi
     assert pullrequest.read(repo, "main", "pr", KNOWN).team == "bleus"
 
 
-def test_links_and_submodules_are_refused(repo: Path, git: Git, tmp_path: Path) -> None:
+def test_112_links_and_submodules_are_refused(repo: Path, git: Git, tmp_path: Path) -> None:
     link = repo / "submissions/bleus/07_dbt/lien"
     link.parent.mkdir(parents=True)
     link.symlink_to("/etc/passwd")
@@ -116,9 +116,30 @@ def test_links_and_submodules_are_refused(repo: Path, git: Git, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", ["absent", "--upload-pack=touch x", "$(touch x)"])
-def test_a_reference_that_names_no_commit_is_the_callers_fault(
+def test_118_a_reference_that_names_no_commit_is_the_callers_fault(
     repo: Path, git: Git, name: str
 ) -> None:
     with pytest.raises(UsageError):
         pullrequest.read(repo, "main", name, KNOWN)
     assert not (repo / "x").exists()
+
+
+@pytest.mark.parametrize("branch", ["a;touch${IFS}x", "$(touch${IFS}x)", "`touch${IFS}x`", "-x"])
+def test_118_a_branch_whose_name_is_a_command_is_only_a_name(
+    repo: Path, git: Git, branch: str
+) -> None:
+    submit(repo, git, {"submissions/bleus/07_dbt/x": "1"})
+    git("update-ref", f"refs/heads/{branch}", "HEAD")
+    assert pullrequest.read(repo, "main", f"refs/heads/{branch}", KNOWN).team == "bleus"
+    assert sorted(p.name for p in repo.iterdir()) == [".git", "graders.py", "submissions"]
+
+
+def test_123_what_is_graded_is_the_commit_that_was_looked_at(
+    repo: Path, git: Git, tmp_path: Path
+) -> None:
+    """A push between the look and the grading changes nothing: a commit is named, not a branch."""
+    submit(repo, git, {"submissions/bleus/07_dbt/x": "vu"})
+    change = pullrequest.read(repo, "main", "pr", KNOWN)
+    submit(repo, git, {"submissions/bleus/07_dbt/x": "après", "graders.py": "score = 21\n"})
+    folder = pullrequest.write_out(repo, change, "07_dbt", tmp_path / "ici")
+    assert (folder / "x").read_text() == "vu"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -30,7 +31,12 @@ def bareme(*argv: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "graders.cli", *argv],
         cwd=cwd,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"},
+        env={
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": str(ROOT),
+            "LANG": "C.UTF-8",
+            **{n: v for n, v in os.environ.items() if n.startswith("GITHUB_")},
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -86,7 +92,7 @@ def test_a_pushed_starter_is_graded_and_summed_up(course: Path, tmp_path: Path) 
     assert "0 / 20" in (out / "resume.md").read_text("utf-8")
 
 
-def test_a_push_that_changes_a_grader_is_refused_by_name(course: Path, tmp_path: Path) -> None:
+def test_116_a_push_that_changes_a_grader_is_refused_by_name(course: Path, tmp_path: Path) -> None:
     def cheat(clone: Path) -> None:
         (clone / "graders").mkdir()
         (clone / "graders" / "engine.py").write_text("score = 20\n")
@@ -99,7 +105,7 @@ def test_a_push_that_changes_a_grader_is_refused_by_name(course: Path, tmp_path:
     assert not list(out.glob("*.json"))
 
 
-def test_a_hostile_compose_file_in_a_pull_request_starts_nothing(
+def test_021_a_hostile_compose_file_in_a_pull_request_starts_nothing(
     course: Path, tmp_path: Path
 ) -> None:
     def attack(clone: Path) -> None:
@@ -113,3 +119,34 @@ def test_a_hostile_compose_file_in_a_pull_request_starts_nothing(
     assert code == 1
     report = json.loads((out / "les-bleus-07_dbt.json").read_text("utf-8"))
     assert (report["score"], report["status"]) == (0, "refused")
+
+
+def test_085_119_nothing_of_a_submission_becomes_a_command_of_the_runner(
+    course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = ["::set-env name=PATH::/tmp", "::add-mask::20", "##[add-path]/tmp"]
+
+    def attack(clone: Path) -> None:
+        place = clone / "submissions" / "les-bleus" / "07_dbt"
+        for number, order in enumerate(orders):
+            (place / f"{order.replace('/', ' ')}.sql").write_text("select 1\n")
+            (place / f"reponses{number}.yaml").write_text(f"{order}: 1\n")
+        answers = "\n".join(f"  {order}" for order in orders)
+        (place / "reponses.yaml").write_text(f"meilleur_mois: |-\n  x\n{answers}\nnb_ventes: [\n")
+        (place / "compose.yaml").write_text(
+            "".join(f'"\\n{order}\\n":\n  image: x\n' for order in orders)
+        )
+
+    files = {name: tmp_path / name for name in ("GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT")}
+    for name, path in files.items():
+        path.touch()
+        monkeypatch.setenv(name, str(path))
+    push(course, tmp_path, attack)
+    code, out, err = grade(course, tmp_path)
+    assert code == 1
+    told = [err, (out / "resume.md").read_text("utf-8")]
+    assert "set-env" in "".join(told)
+    for line in "\n".join(told).splitlines():
+        assert not line.lstrip().startswith("::"), line
+        assert "##[" not in line
+    assert not any(path.read_bytes() for path in files.values())

@@ -29,25 +29,33 @@ def odd(text: str) -> list[str]:
         if "self-hosted" in str(job["runs-on"]):
             found.append("runner")
         for step in job["steps"]:
-            if "uses" in step and not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step["uses"]):
-                found.append("pin")
-            with_ = step.get("with", {})
-            if "checkout" in step.get("uses", ""):
-                if with_.get("persist-credentials") is not False:
-                    found.append("token")
-                if "head" in str(with_.get("ref", "")):
-                    found.append("head")
-            if "cache" in step.get("uses", "") or "cache" in with_:
-                found.append("cache")
-            if TAINTED.search(str(step.get("run", ""))):
-                found.append("shell")
+            found += odd_step(step)
         if "secrets." in str(job):
             found.append("secret")
     return found
 
 
+def odd_step(step: dict[str, Any]) -> list[str]:
+    """Return what is dangerous in one step."""
+    found = []
+    uses, with_, command = step.get("uses", ""), step.get("with", {}), str(step.get("run", ""))
+    if uses and not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", uses):
+        found.append("pin")
+    if "checkout" in uses and with_.get("persist-credentials") is not False:
+        found.append("token")
+    if "checkout" in uses and "head" in str(with_.get("ref", "")):
+        found.append("head")
+    if "cache" in uses or "cache" in with_:
+        found.append("cache")
+    if TAINTED.search(command):
+        found.append("shell")
+    if re.search(r"GITHUB_(ENV|PATH|OUTPUT)", command):
+        found.append("environment")
+    return found
+
+
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yml")), ids=lambda p: p.name)
-def test_our_workflows_are_harmless(path: Path) -> None:
+def test_115_117_126_our_workflows_are_harmless(path: Path) -> None:
     assert odd(path.read_text("utf-8")) == []
 
 
@@ -58,6 +66,10 @@ GOOD = (FOLDER / "grade.yml").read_text("utf-8")
     ("name", "old", "new"),
     [
         ("trigger", "  pull_request:", "  pull_request_target:"),
+        ("trigger", "  pull_request:", "  workflow_run:"),
+        ("trigger", "  pull_request:", "  issue_comment:"),
+        ("cache", "          fetch-depth: 0", "          cache: pip"),
+        ("environment", "make setup", 'cat rapports/x >> "$GITHUB_ENV"'),
         ("permissions", "contents: read", "contents: write"),
         ("pin", "11bd71901bbe5b1630ceea73d27597364c9af683", "v4"),
         ("token", "persist-credentials: false", "persist-credentials: true"),
@@ -75,6 +87,8 @@ GOOD = (FOLDER / "grade.yml").read_text("utf-8")
         ("runner", "ubuntu-24.04", "self-hosted"),
     ],
 )
-def test_the_linter_sees_each_attack(name: str, old: str, new: str) -> None:
+def test_117_118_119_120_121_122_123_124_125_126_the_linter_sees_each_attack(
+    name: str, old: str, new: str
+) -> None:
     assert old in GOOD
     assert name in odd(GOOD.replace(old, new, 1))

@@ -34,6 +34,7 @@ def _shared(function: F) -> F:
             help="Accepte que le code de l'étudiant tourne sur cette machine, sans Docker.",
         ),
         click.option("--marks", type=FILE, help="Notes de l'enseignant (YAML)."),
+        click.option("--engine-runtime", default="", help="Runtime du moteur Docker (runsc…)."),
         click.option(
             "--key-file", type=FILE, help="Clé secrète d'où dérivent les graines cachées."
         ),
@@ -57,6 +58,7 @@ def grade(
     trust: bool,
     marks: Path | None,
     key_file: Path | None,
+    engine_runtime: str,
     exercise: str | None,
     team: str | None,
     replay: int | None,
@@ -76,6 +78,7 @@ def grade(
             team=team or target.team,
             marks=marks,
             key_file=key_file,
+            engine_runtime=engine_runtime,
             replay=replay,
             quiet=as_json,
         )
@@ -121,6 +124,7 @@ def batch(
     trust: bool,
     marks: Path | None,
     key_file: Path | None,
+    engine_runtime: str,
     jobs: int | None,
     timeout: float,
 ) -> None:
@@ -136,6 +140,7 @@ def batch(
     flags += [f for f, on in (("--static", static), ("--trust", trust)) if on]
     flags += ["--marks", str(marks.resolve())] if marks else []
     flags += ["--key-file", str(key_file.resolve())] if key_file else []
+    flags += ["--engine-runtime", engine_runtime] if engine_runtime else []
     console = Console(stderr=True)
     with Progress(
         "{task.description}",
@@ -192,6 +197,7 @@ def pr(
     trust: bool,
     marks: Path | None,
     key_file: Path | None,
+    engine_runtime: str,
 ) -> None:
     """Corrige ce qu'une pull request change, avec le barème et les correcteurs de la base."""
     import dataclasses
@@ -212,6 +218,7 @@ def pr(
                     team=change.team,
                     marks=marks,
                     key_file=key_file,
+                    engine_runtime=engine_runtime,
                 )
                 report = _grade(folder, exercise, options, None, False, False)
                 ended.append(dataclasses.replace(report, commit=change.head))
@@ -287,7 +294,6 @@ def _selftest(
         runtime,
         "demo",
         jobs=jobs or batches.workers(memory),
-        on_done=lambda v: click.echo(f"  {name} {v.case} : {v.score:g}", err=True),
     )
     alive = [] if only else selftest.unkilled(rules, verdicts)
     _table(name, [c.id for c in rules.criteria], verdicts)
@@ -352,6 +358,7 @@ def _options(
     team: str,
     marks: Path | None = None,
     key_file: Path | None = None,
+    engine_runtime: str = "",
     replay: int | None = None,
     quiet: bool = False,
 ) -> Options:
@@ -369,6 +376,7 @@ def _options(
         key=key_file.read_bytes().strip() if key_file else None,
         replay=replay,
         marks=_marks(marks, team, exercise),
+        engine_runtime=engine_runtime,
         say=(lambda _: None) if quiet else _say,
     )
 

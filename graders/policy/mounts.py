@@ -25,7 +25,12 @@ _BARE = frozenset(
     ["/", "/usr", "/usr/local", "/usr/share", "/etc", "/opt", "/var", "/var/lib", "/home",
      "/root", "/run"]
 )  # fmt: skip
-_CODE = re.compile(r"bin|sbin|lib(32|64|x32)?|libexec|jars|modules|(site|dist)-packages")
+# Where images keep the tool itself, in folders whose names do not tell: a mount there, or above,
+# would put the student's own program in the place of the one that the grader trusts.
+_TOOLS = ("/opt/dbt", "/opt/spark/python", "/app/superset", "/home/airflow/.local")
+_CODE = re.compile(
+    r"bin|sbin|lib(32|64|x32)?|libexec|jars|modules|(site|dist)-packages|\.local|\.?venv"
+)
 _SOCKET = re.compile(r"(docker|containerd|podman)[^/]*\.sock")
 
 OUTSIDE = Why(
@@ -120,7 +125,13 @@ def harmless(target: str, *, tmpfs: bool = False) -> bool:
         return tmpfs or parts[-1] == "postgresql"
     if parts[:2] == ["var", "lib"]:
         return parts[2] not in ("docker", "containerd", "dpkg", "apt")
-    return not any(_CODE.fullmatch(part) for part in parts)
+    return not (any(_CODE.fullmatch(part) for part in parts) or _hides_a_tool(clean))
+
+
+def _hides_a_tool(target: str) -> bool:
+    path = PurePosixPath(target)
+    tools = map(PurePosixPath, _TOOLS)
+    return any(path.is_relative_to(t) or t.is_relative_to(path) for t in tools)
 
 
 def short_tmpfs(text: str) -> tuple[str, int | None]:

@@ -34,6 +34,8 @@ _ENVIRONMENT = re.compile(
     r"PERL5(LIB|OPT)|RUBY(LIB|OPT)|GCONV_PATH|FAKETIME[A-Z_]*|PATH|HOSTALIASES|SSLKEYLOGFILE|"
     r"(DOCKER|COMPOSE|BUILDKIT)_[A-Z_]+"
 )
+# An agent rewrites the tool that it is loaded into, whatever variable brings it.
+_AGENT = re.compile(r"-(javaagent|agentpath|agentlib|Xbootclasspath)\b")
 STEERS = Why(
     "variable-interdite", "cette variable charge du code ou détourne le réseau", "Retirez-la."
 )
@@ -153,7 +155,7 @@ def _entry(it: Service, part: str, target: str) -> tuple[int, str]:
 def environment(it: Service, _: Work) -> Iterator[Refusal]:
     """No variable that loads code, redirects traffic or steers Docker."""
     for key, value in it.body.get("environment", {}).items():
-        if _ENVIRONMENT.fullmatch(key.upper()):
+        if _ENVIRONMENT.fullmatch(key.upper()) or _AGENT.search(str(value)):
             yield it.refusal(STEERS, "environment", key)
         elif value is None:
             yield it.refusal(Why(

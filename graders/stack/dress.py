@@ -19,16 +19,22 @@ Document = Mapping[str, Any]
 
 
 def dress(
-    document: Document, labels: Mapping[str, str], image: str, token: str, life: float
+    document: Document,
+    labels: Mapping[str, str],
+    image: str,
+    token: str,
+    life: float,
+    runtime: str = "",
 ) -> dict[str, Any]:
     """Return the document that is started: the plan's, and nothing of it taken away."""
+    chosen = {"runtime": runtime} if runtime else {}
     project = labels[owner.PROJECT]
     networks = {
         name: {**(network or {}), "labels": {**_labels(network), **labels}}
         for name, network in (document.get("networks") or {"default": {"internal": True}}).items()
     }
     services = {
-        name: {**service, **NO_DNS, "labels": {**_labels(service), **labels}}
+        name: {**service, **NO_DNS, **chosen, "labels": {**_labels(service), **labels}}
         for name, service in document["services"].items()
     }
     return {

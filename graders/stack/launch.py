@@ -31,14 +31,16 @@ _swept: set[int] = (
 
 
 @contextlib.contextmanager
-def up(plan: Plan, rubric: Rubric, say: Say) -> Iterator[Stack]:
+def up(plan: Plan, rubric: Rubric, say: Say, engine_runtime: str = "") -> Iterator[Stack]:
     """Start a plan, wait until it is ready, and remove all of it when the block ends.
 
+    `engine_runtime` names one of the engine's OCI runtimes (`runsc`, ...) for the plan's services.
     StackError says why it did not become ready, OutOfBounds which limit it broke, MachineError
     what this machine lacks.
     """
     with contextlib.closing(engine.connect()) as client:
         door = _prepare(client, plan)
+        _known_runtime(client, engine_runtime)
         life = rubric.limits.life
         labels = owner.labels(plan.project, life)
         token = secrets.token_urlsafe(24)
@@ -46,7 +48,8 @@ def up(plan: Plan, rubric: Rubric, say: Say) -> Iterator[Stack]:
         with _folder() as folder, _removed(client, stack, folder) as starting:
             document = folder / "compose.json"
             document.touch(mode=0o600)
-            document.write_text(json.dumps(dress.dress(plan.document, labels, door, token, life)))
+            dressed = dress.dress(plan.document, labels, door, token, life, engine_runtime)
+            document.write_text(json.dumps(dressed))
             _build(plan, document, rubric, say)
             future = starting(
                 lambda: _compose(plan, document, rubric.limits.start, "up", "-d", *_UP)
@@ -76,6 +79,13 @@ def _prepare(client: docker.DockerClient, plan: Plan) -> str:
     disk.refuse_if_full(client)
     firewall.ensure()
     return door.usable
+
+
+def _known_runtime(client: docker.DockerClient, name: str) -> None:
+    with engine.ours():
+        known = sorted(client.info().get("Runtimes") or {}) if name else []
+    if name and name not in known:
+        raise MachineError(f"Ce moteur n'a pas de runtime « {name} » : {', '.join(known)}.")
 
 
 def _services(plan: Plan) -> Iterable[Mapping[str, Any]]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from graders.clients import airflow as client
 from graders.errors import ApiError, OutOfBounds, StackError
-from graders.tools import airflow_parser
+from graders.tools import airflow_parser, surroundings
 
 TIME = 150.0  # seconds
 INSTALLED = importlib.util.find_spec("airflow") is not None
@@ -57,7 +57,14 @@ def parse(folder: Path) -> Parsed:
         # Isolated: beside the script lies our own airflow.py, which must not hide the real one.
         argv = [sys.executable, "-I", str(Path(airflow_parser.__file__)), str(folder), str(answer)]
         try:
-            done = subprocess.run(argv, capture_output=True, timeout=TIME, check=False, cwd=place)
+            done = subprocess.run(
+                argv,
+                capture_output=True,
+                timeout=TIME,
+                check=False,
+                cwd=place,
+                env=surroundings.environment(),
+            )
         except subprocess.TimeoutExpired as error:
             raise OutOfBounds(
                 f"L'analyse des DAG ne finit pas en {TIME:g} s : rien de long ne doit être fait "

@@ -85,9 +85,8 @@ def start(project: Project, service: str, stack: Stack, place: Path, cpu: int) -
             env={
                 "PGOPTIONS": f"-c statement_timeout={STATEMENT_LIMIT}",
                 "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-                "PYTHONDONTWRITEBYTECODE": "1",
             },
-            entrypoint=["python"],
+            entrypoint=["python", "-I", "-B"],  # nothing of the student's is imported by its name
         )
         dbt = Dbt(exchange, StackWorker(waiting))
         try:

@@ -18,6 +18,7 @@ from graders.clients.spark import Cluster
 from graders.errors import ApiError, MachineError, StackError
 from graders.model import Work
 from graders.suite import Say
+from graders.tools import surroundings
 from graders.tools.spark_roles import Parts
 
 JOIN = 60.0  # seconds that a worker has to join its master
@@ -168,7 +169,7 @@ class Local:
                 [sys.executable, "job.py"],
                 cwd=self.place,
                 env={
-                    **os.environ,
+                    **surroundings.environment("JAVA_HOME", "SPARK_HOME"),
                     "PYSPARK_SUBMIT_ARGS": options,
                     "PYSPARK_PYTHON": sys.executable,
                 },

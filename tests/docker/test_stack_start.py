@@ -111,3 +111,24 @@ def test_a_full_disk_is_the_machines_fault(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(disk, "RESERVE", 1 << 60)
     with pytest.raises(MachineError, match="Il ne reste que"), started({"web": service(SLEEP)}):
         pass
+
+
+def test_the_services_run_under_the_runtime_that_was_asked_for() -> None:
+    wanted = plan({"web": service(SLEEP)})
+    client = docker.from_env()
+    with up(wanted, rubric(), lambda _: None, "runc") as stack:
+        assert stack.exec("web", ["true"]).code == 0
+        (web,) = client.containers.list(
+            filters={"label": [f"com.docker.compose.project={wanted.project}",
+                               "com.docker.compose.service=web"]}
+        )  # fmt: skip
+        assert web.attrs["HostConfig"]["Runtime"] == "runc"
+    client.close()
+
+
+def test_a_runtime_that_the_engine_lacks_is_the_machines_fault() -> None:
+    with (
+        pytest.raises(MachineError, match=r"runsc-absent.*runc"),
+        up(plan({"web": service(SLEEP)}), rubric(), lambda _: None, "runsc-absent"),
+    ):
+        pass

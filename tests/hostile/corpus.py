@@ -1,7 +1,8 @@
 """The corpus as values: a case is a folder `<number>_<slug>` with case.yaml and payload files.
 
 case.yaml holds `title`, `class` (A to H), `outcome` (R, C, 0 or S of the corpus's table), `rule`
-where the policy must name one, `exercise`, `stage` (static or docker) or `untestable: reason`.
+where the policy must name one, `exercise`, `stage` (static, docker, or graded: see test_graded.py)
+or `untestable: reason`.
 `payload/` is laid over `base/`, a minimal good submission. What git cannot hold is `setup`: links,
 FIFOs, sparse files, names that collide. What must be said of, or missing from, the outcome:
 `message`, `notice` (regular expressions), `absent`, `present` (texts of the plan), `gone` (files).
@@ -66,11 +67,16 @@ def build(case: Case, place: Path) -> Path:
     """Write the submission of a case below `place` and return its folder."""
     folder = place / "submissions" / "equipe-hostile" / case.exercise
     shutil.copytree(HERE / "base", folder)
+    lay(case, folder)
+    return folder
+
+
+def lay(case: Case, folder: Path) -> None:
+    """Lay a case's payload, and what git cannot hold, over a submission."""
     if (payload := case.folder / "payload").is_dir():
         shutil.copytree(payload, folder, dirs_exist_ok=True)
     for step in case.setup:
         _make(folder, **step)
-    return folder
 
 
 def _make(folder: Path, **step: Any) -> None:
@@ -88,3 +94,4 @@ def _make(folder: Path, **step: Any) -> None:
             file.truncate(step["size"])
     else:
         path.write_text(step["text"], "utf-8")
+        path.chmod(step.get("mode", 0o644))

@@ -107,10 +107,12 @@ def test_class_a_is_complete() -> None:
     assert numbers == set(range(1, 48))
 
 
-@pytest.mark.parametrize("case", corpus.cases("static", "docker"), ids=lambda c: c.folder.name)
+@pytest.mark.parametrize(
+    "case", corpus.cases("static", "docker", "graded"), ids=lambda c: c.folder.name
+)
 def test_a_case_is_well_formed(case: Case) -> None:
     assert re.fullmatch(r"\d{3}[b-z]?_[a-z0-9_]+", case.folder.name)
     assert case.group in "ABCDEFGH"
     assert case.outcome in ("R", "C", "0", "S")
-    assert case.stage in ("static", "docker")
+    assert case.stage in ("static", "docker", "graded")
     assert case.title

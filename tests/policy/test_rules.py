@@ -136,7 +136,8 @@ def test_image_references_have_one_official_name(reference: str, name: str, full
     "target",
     ["/data", "/opt/airflow/dags", "/usr/share/logstash/pipeline", "/etc/prometheus/prometheus.yml",
      "/var/lib/postgresql/data", "/root/.dbt", "/docker-entrypoint-initdb.d", "/usr/app", "/tmp",
-     "/var/run/postgresql", "/home/jovyan/work"],
+     "/var/run/postgresql", "/home/jovyan/work", "/opt/airflow", "/opt/spark/work-dir/donnees",
+     "/opt/spark/conf", "/app/superset_home", "/app/pythonpath", "/app/docker", "/usr/app/dbt"],
 )  # fmt: skip
 def test_ordinary_targets_are_harmless(target: str) -> None:
     assert mounts.harmless(target)
@@ -148,7 +149,9 @@ def test_ordinary_targets_are_harmless(target: str) -> None:
      "/etc/passwd", "/etc/ld.so.preload", "/proc/1", "/sys", "/dev/sda", "/run", "/run/docker.sock",
      "/var/run/docker.sock", "/app/docker.sock", "/x/../etc/passwd", "/usr/share/x/bin/logstash",
      "/opt/spark/jars", "/opt/venv/lib/python3.11/site-packages/superset", "/var/lib/docker",
-     "relative", "/etc/../usr/bin"],
+     "relative", "/etc/../usr/bin", "/opt/dbt", "/opt/dbt/x", "/opt/spark", "/opt/spark/python",
+     "/app", "/app/.venv", "/app/superset", "/home/airflow", "/home/airflow/.local/x",
+     "/home/x/.local"],
 )  # fmt: skip
 def test_system_and_tool_targets_are_not(target: str) -> None:
     assert not mounts.harmless(target)

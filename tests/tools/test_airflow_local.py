@@ -50,7 +50,7 @@ def test_a_parser_that_dies_is_told_with_its_last_line(
         airflow_local.parse(tmp_path)
 
 
-def test_our_own_module_does_not_hide_airflow(
+def test_075_a_submissions_module_does_not_hide_airflow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "airflow.py").write_text("raise SystemExit('le mauvais module')\n")

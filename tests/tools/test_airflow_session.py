@@ -426,7 +426,7 @@ def test_without_docker_the_dag_is_checked_and_its_runs_are_not(
         _ = offline.airflow
 
 
-def test_a_parsing_that_does_not_end_is_out_of_bounds(
+def test_100_a_parsing_that_does_not_end_is_out_of_bounds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow = tmp_path / "slow.py"

@@ -112,7 +112,7 @@ def test_an_honest_job_gets_everything_and_sees_both_data_sets(opened: Open, wor
     assert len(own.splitlines()) == ROWS + 1
 
 
-def test_results_learnt_by_heart_fail_on_hidden_data(opened: Open, work: Work) -> None:
+def test_093_results_learnt_by_heart_fail_on_hidden_data(opened: Open, work: Work) -> None:
     found = live(opened(lambda _, results: honest(work.data, results)))
     assert found.pop("donnees_cachees").ratio == 0.0
     assert all(f.ratio == 1.0 for f in found.values())
@@ -170,7 +170,7 @@ def test_what_did_not_run_on_the_cluster(
     assert message in finding.message
 
 
-def test_a_log_of_another_application_does_not_hide_the_masters(opened: Open) -> None:
+def test_103_a_log_of_another_application_does_not_hide_the_masters(opened: Open) -> None:
     def job(data: Path, results: Path) -> None:
         honest(data, results)
         (results / "app-00000000000000-0000").write_bytes(b"{}\n")
@@ -190,7 +190,7 @@ def test_bytes_to_the_driver(opened: Open, tasks: list[Any], ratio: float) -> No
     assert spark.collecte(opened(events=whole(*tasks))).ratio == ratio
 
 
-def test_a_forged_log_costs_the_criteria_that_need_it(opened: Open) -> None:
+def test_103_a_forged_log_costs_the_criteria_that_need_it(opened: Open) -> None:
     found = live(opened(events=[{"Event": "SparkListenerTaskEnd"}]))
     wrong = {n for n, f in found.items() if f.ratio < 1.0}
     assert wrong == {"cluster", "collecte"}

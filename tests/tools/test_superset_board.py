@@ -117,7 +117,7 @@ def test_the_dataset_needs_its_columns_and_a_temporal_date() -> None:
         ("SELECT 'a' AS c, 1 AS v UNION ALL SELECT 'b', 2", "en dur"),
     ],
 )
-def test_odd_sql_of_a_dataset_is_named(sql: str, message: str) -> None:
+def test_094_106_odd_sql_of_a_dataset_is_named(sql: str, message: str) -> None:
     assert message in graded(dataset={"sql": sql})[1][0]
 
 

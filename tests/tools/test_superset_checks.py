@@ -131,7 +131,7 @@ def test_two_charts_of_eight_are_recognised_filtered_and_follow(
     assert len(stub.asked) == 6
 
 
-def test_a_canned_chart_scores_nothing(work: Work, data: Mapping[str, Any]) -> None:
+def test_091_a_canned_chart_scores_nothing(work: Work, data: Mapping[str, Any]) -> None:
     def canned(_: Figures, now: str) -> Reply:
         rows = data["team"].by("categorie")[REVENUE].items()
         return reply(["categorie", "ca"], [TEXT, NUM], *rows)

@@ -153,7 +153,7 @@ def locked() -> bytes:
         (packed({f"datasets/D_{n}.yaml": b"" for n in range(3_001)}), "3001 fichiers"),
     ],
 )
-def test_a_hostile_or_damaged_zip_is_refused_with_its_reason(
+def test_107_108_109_a_hostile_or_damaged_zip_is_refused_with_its_reason(
     tmp_path: Path, data: bytes, message: str
 ) -> None:
     found = hand_in(tmp_path, data)
