@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from datagen import catalogue
 from graders import course, rubric, tools
 from graders.clients.superset import Chart, Reply
 from graders.errors import StackError
@@ -246,6 +247,14 @@ def test_data_that_is_not_mounted_is_told() -> None:
         session.mounted(Stack(Stub({}), {"superset": {}}, Path("/x/donnees")))
 
 
+def test_hidden_data_has_other_categories(work: Work) -> None:
+    same = next(s for s in range(6, 2_000) if session.categories(s) == session.categories(5))
+    drawn = session.hidden_seed(dataclasses.replace(work, hidden_seed=same))
+    assert drawn > same
+    assert session.categories(drawn) != session.categories(5)
+    assert session.hidden_seed(dataclasses.replace(work, hidden_seed=drawn)) == drawn
+
+
 # The static checks
 
 
@@ -282,10 +291,7 @@ def test_an_export_that_lacks_a_part_says_which(work: Work) -> None:
 
 
 def test_a_report_that_cites_anothers_category_is_told(work: Work) -> None:
-    from datagen import catalogue, sales
-
-    own = {p.category for p in sales.plan(work.seed).products}
-    foreign = sorted(set(catalogue.CATEGORIES) - own)[0]
+    foreign = min(set(catalogue.CATEGORIES) - session.categories(work.seed))
     text = "## Enseignements\n## Anomalies\n## Recommandations\n" + "mot " * 200
     (work.submission.root / "resultats.md").write_text(text + f"\nLe {foreign} du jour.")
     assert checks.resultats(work).ratio == 1.0

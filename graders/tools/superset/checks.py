@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from datagen import catalogue, sales
+from datagen import catalogue
 from graders import statics
 from graders.model import Finding, Work
 from graders.statics import fold
@@ -15,7 +15,14 @@ from graders.tools.superset import findings, static
 from graders.tools.superset.board import Board, board
 from graders.tools.superset.export import HOW, TITLE, Export
 from graders.tools.superset.figures import figures
-from graders.tools.superset.session import NOTHING, Session, connect, is_sqlite, write_data
+from graders.tools.superset.session import (
+    NOTHING,
+    Session,
+    categories,
+    connect,
+    is_sqlite,
+    write_data,
+)
 from graders.tools.superset.shapes import text
 
 INDICATORS = ("ca_total", "panier_moyen", "nb_transactions")
@@ -108,7 +115,7 @@ def reponses(work: Work) -> Finding:
 def resultats(work: Work) -> Finding:
     """resultats.md is written, and from the team's own data; its quality is the instructor's."""
     found = statics.report(work)
-    own = {p.category for p in sales.plan(work.seed).products}
+    own = categories(work.seed)
     path = work.submission.root / "resultats.md"
     if foreign := static.foreign_categories(path, own, set(catalogue.CATEGORIES)):
         told = f"Catégorie absente de vos données citée dans resultats.md : {', '.join(foreign)}."

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import itertools
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +20,7 @@ from typing import Any
 
 import yaml
 
-from datagen import registry
+from datagen import registry, sales
 from graders.clients.superset import Chart, Superset
 from graders.errors import ApiError, BaremeError, StackError
 from graders.model import Work
@@ -175,8 +176,22 @@ def write_data(seed: int, folder: Path) -> None:
 
 
 def _hidden(work: Work) -> Figures:
-    write_data(work.hidden_seed, work.hidden)
+    write_data(hidden_seed(work), work.hidden)
     return truths.figures(work.hidden / "ventes.csv")
+
+
+def hidden_seed(work: Work) -> int:
+    """Return the first seed from the hidden one on whose categories are not the team's.
+
+    One draw in 56 has the same five, and would let a filter on the team's own go unseen.
+    """
+    own = categories(work.seed)
+    return next(s for s in itertools.count(work.hidden_seed) if categories(s) != own)
+
+
+def categories(seed: int) -> set[str]:
+    """Return the categories of a team's data."""
+    return {product.category for product in sales.plan(seed).products}
 
 
 def _session(
