@@ -350,7 +350,7 @@ def test_a_worker_that_died_is_not_waited_for() -> None:
     def states() -> list[ServiceState]:
         return [ServiceState("worker", "exited", 1, log="UnknownHostException: mastr")]
 
-    with pytest.raises(StackError, match="(?s)worker : terminé, code 1.*UnknownHost"):
+    with pytest.raises(StackError, match=r"(?s)worker : terminé, code 1.*UnknownHost"):
         joined(Cluster(Pages(m={"workers": []}), "m", []), states)
 
 
