@@ -92,8 +92,13 @@ def run(
     context = multiprocessing.get_context("spawn")
     with futures.ProcessPoolExecutor(jobs + 1, mp_context=context) as pool:
         waiting = [pool.submit(_share, exercise, share, runtime, team) for share in shares if share]
-        for ended in futures.as_completed(waiting):
-            verdicts |= {v.case: v for v in ended.result()}
+        try:
+            for ended in futures.as_completed(waiting):
+                verdicts |= {v.case: v for v in ended.result()}
+        except BaseException:
+            for worker in multiprocessing.active_children():
+                worker.terminate()  # their watchdogs remove the stacks
+            raise
     return [verdicts[c.name] for c in todo]
 
 

@@ -151,9 +151,15 @@ def _failures(session: Session, rows: Collection[Row]) -> str:
 
 
 def _rows(session: Session, *names: str) -> Finding:
-    """Judge the rows of some models on the team's data."""
+    """Judge the rows of some models on the team's data; rows typed in for it count as wrong."""
     state = session.team
     wrong = [n for n in names if state.differences[n] is not None]
+    if typed := sorted(set(names) & state.right - session.hidden.right):
+        return Finding(
+            1.0 - len({*wrong, *typed}) / len(names),
+            f"Juste(s) sur vos données, faux sur d'autres : {', '.join(typed)}.",
+            hint="Les lignes doivent être calculées à partir des sources, pas écrites en dur.",
+        )
     if not wrong:
         return Finding(1.0)
     first = state.differences[wrong[0]]

@@ -171,6 +171,8 @@ def test_092_093_094_rows_that_are_not_computed_prove_nothing(
 
     end, base = grade(work(tmp_path, attack)), honest["embedded"]
     assert end.ratios["business_metrics"] == 0.0
+    assert end.ratios["dim_produits"] == end.ratios["dim_clients"] == 0.0
+    assert "faux sur d'autres" in end.message("dim_produits")
     assert base.ratios["donnees_cachees"] > 0.0
     assert end.ratios["donnees_cachees"] == 0.0
     assert "valeurs écrites en dur" in end.message("donnees_cachees")
