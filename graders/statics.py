@@ -6,7 +6,7 @@ import datetime as dt
 import math
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ def fold(text: str) -> str:
     return " ".join(plain.casefold().split())
 
 
-def answers(work: Work, truths: Mapping[str, Any]) -> Finding:
-    """Compare reponses.yaml with the true answers of the team's own data.
+def answers(work: Work, compute: Callable[[], Mapping[str, Any]]) -> Finding:
+    """Compare reponses.yaml with the true answers of the team's own data, computed if need be.
 
     The rubric's `answers` give each one's type and tolerance (relative for numbers, exact for
     integers unless given). Every answer weighs the same. The expected values are never shown: the
@@ -31,6 +31,9 @@ def answers(work: Work, truths: Mapping[str, Any]) -> Finding:
     """
     if problem := work.submission.problems.get("reponses.yaml"):
         return Finding(0.0, problem)
+    if all(work.submission.answers.get(name) is None for name in work.rubric.answers):
+        return Finding(0.0, "reponses.yaml ne donne aucune réponse.")
+    truths = compute()
     wrong: list[str] = []
     for name, spec in work.rubric.answers.items():
         given = work.submission.answers.get(name)

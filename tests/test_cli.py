@@ -67,7 +67,7 @@ def test_start_refuses_a_bad_slug(tmp_path: Path, team: str) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_static_refusal_takes_less_than_a_second_or_so(tmp_path: Path) -> None:
+def test_a_static_refusal_is_told_and_does_not_hang(tmp_path: Path) -> None:
     made = tmp_path / "submissions" / "les-bleus" / "07_dbt"
     made.mkdir(parents=True)
     (made / "compose.yaml").write_text(
@@ -75,6 +75,6 @@ def test_a_static_refusal_takes_less_than_a_second_or_so(tmp_path: Path) -> None
     )
     start = time.monotonic()
     done = bareme("grade", str(made), "--static")
-    assert time.monotonic() - start < 5  # the benchmark measures; this only catches a hang
+    assert time.monotonic() - start < 60  # benchmarks measure; this only catches a hang
     assert done.returncode == 1
     assert "privileged" in done.stdout

@@ -20,7 +20,7 @@ TRUTHS = {"total": 1234.5, "combien": 42, "jour": "2025-03-04", "ville": "Saint-
 
 def answered(make_rubric: Any, make_work: Any, **answers: object) -> Any:
     work = make_work(make_rubric("a", answers=SPECS), answers=answers)
-    return statics.answers(work, TRUTHS)
+    return statics.answers(work, lambda: TRUTHS)
 
 
 @pytest.mark.parametrize("total", [1234.5, "1 234,50", "1\u202f240 €", 1230])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from datagen import daily, daily_truths
 from graders import statics
@@ -63,21 +65,22 @@ def code_airflow3(work: Work) -> Finding:
 @suite.static()
 def reponses(work: Work) -> Finding:
     """The answers are those of the team's own files."""
+    return statics.answers(work, lambda: _truths(work))
+
+
+def _truths(work: Work) -> Mapping[str, Any]:
     folder = work.scratch / "questions"
     if not folder.exists():
         daily.write(work.seed, folder)
     truths = daily_truths.truths(folder)
-    return statics.answers(
-        work,
-        {
-            "lignes_chargees": truths.rows,
-            "lignes_rejetees": truths.rejected,
-            "ca_total": truths.revenue,
-            "meilleur_jour": truths.best_day,
-            "jour_corrompu": truths.corrupt,
-            "jour_absent": truths.missing,
-        },
-    )
+    return {
+        "lignes_chargees": truths.rows,
+        "lignes_rejetees": truths.rejected,
+        "ca_total": truths.revenue,
+        "meilleur_jour": truths.best_day,
+        "jour_corrompu": truths.corrupt,
+        "jour_absent": truths.missing,
+    }
 
 
 @suite.static()

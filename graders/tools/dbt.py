@@ -6,20 +6,22 @@ import contextlib
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from datagen import registry, shop_truths
-from datagen.shop_truths import MODELS
+from datagen.shop_models import MODELS
 from graders import statics
 from graders.clients.dbt import Answer, Dbt, Row
 from graders.errors import StackError
 from graders.model import Finding, Work
 from graders.statics import fold
 from graders.suite import Say, Suite, expect, share
-from graders.tools import dbt_host, dbt_project
+from graders.tools import dbt_project
 from graders.tools.dbt_project import Project
-from graders.tools.dbt_session import Session, hard_coded, open_session, readable, tables
-from graders.tools.dbt_warehouse import RAW, DuckDB, Warehouse
+from graders.tools.dbt_text import RAW, hard_coded, readable
+
+if TYPE_CHECKING:  # pandas and DuckDB cost half a second, which a refused stack need not wait for
+    from graders.tools.dbt_session import Session
+    from graders.tools.dbt_warehouse import Warehouse
 
 LANES = 2
 PARSE_CPU = 40  # seconds
@@ -31,6 +33,8 @@ BUILTIN_TESTS = ("unique", "not_null", "relationships")
 @contextlib.contextmanager
 def connect(work: Work, stack: Any, say: Say) -> Iterator[Session]:
     """Start dbt on the student's project, in their stack or on this machine."""
+    from graders.tools.dbt_session import open_session  # noqa: PLC0415
+
     project = dbt_project.load(work.submission.root)
     place = work.scratch / "dbt"
     shutil.rmtree(place, ignore_errors=True)
@@ -45,6 +49,9 @@ def connect(work: Work, stack: Any, say: Say) -> Iterator[Session]:
 
 @contextlib.contextmanager
 def _on_host(project: Project, place: Path) -> Iterator[tuple[Dbt, Warehouse]]:
+    from graders.tools import dbt_host  # noqa: PLC0415
+    from graders.tools.dbt_warehouse import DuckDB  # noqa: PLC0415
+
     warehouse = DuckDB(place / "entrepot", LANES)
     with dbt_host.start(project, place, LANES, PARSE_CPU) as dbt:
         yield dbt, warehouse
@@ -65,6 +72,8 @@ def _in_stack(
 
 def write_data(seed: int, folder: Path) -> None:
     """Write the raw data as students get it."""
+    from datagen import registry  # noqa: PLC0415
+
     registry.write("07_dbt", seed, folder)
 
 
@@ -100,7 +109,14 @@ def structure(work: Work) -> Finding:
 @suite.static()
 def reponses(work: Work) -> Finding:
     """The answers about the team's own data are right."""
-    return statics.answers(work, shop_truths.answers(tables(work.seed)))
+    return statics.answers(work, lambda: _truths(work.seed))
+
+
+def _truths(seed: int) -> Mapping[str, Any]:
+    from datagen import shop_truths  # noqa: PLC0415
+    from graders.tools.dbt_session import tables  # noqa: PLC0415
+
+    return shop_truths.answers(tables(seed))
 
 
 @suite.static()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from datagen.shop_truths import Kind, Model
+from datagen.shop_models import Kind, Model
 from graders.statics import fold
 
 CENT = 0.011  # tolerance on money: one cent, and the error of its binary form

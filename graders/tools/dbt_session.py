@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from datagen import shop, shop_truths
-from datagen.shop_truths import MODELS
+from datagen.shop_models import MODELS
 from graders.clients.dbt import Answer, Dbt, Manifest, Row, read_json
 from graders.errors import ApiError, OutOfBounds
 from graders.model import Work
@@ -22,7 +21,8 @@ from graders.suite import Say
 from graders.tools import dbt_faults
 from graders.tools.dbt_faults import Fault
 from graders.tools.dbt_rows import Difference, compare
-from graders.tools.dbt_warehouse import RAW, Relation, Warehouse
+from graders.tools.dbt_text import RAW, hard_coded, readable
+from graders.tools.dbt_warehouse import Relation, Warehouse
 
 BUILD_CPU = 25.0  # seconds of CPU of one `dbt build`, several times what the solution needs
 FAULT_CPU = 15.0
@@ -32,8 +32,6 @@ _STATUSES = {
     "stuck": "il ne se termine pas",
     "absent": "dbt ne l'a pas construit : désactivé, éphémère, en Python, ou après un tel modèle",
 }
-_HARD_CODED = re.compile(rf'\b{RAW}"?\s*\.\s*"?[a-z]', re.IGNORECASE)
-_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/|\{#.*?#\}", re.DOTALL)
 
 
 @lru_cache(maxsize=4)
@@ -251,11 +249,6 @@ class Session:
         return ["--select", *(f"source:{name}+" for name in chosen)]
 
 
-def hard_coded(node: Mapping[str, object]) -> bool:
-    """Say whether a node names the raw schema in its SQL instead of calling source()."""
-    return bool(_HARD_CODED.search(_COMMENT.sub("", str(node.get("raw_code", "")))))
-
-
 def _without(stuck: Sequence[str]) -> list[str]:
     return ["--exclude", *(f"{name}+" for name in stuck)] if stuck else []
 
@@ -270,35 +263,3 @@ def open_session(work: Work, dbt: Dbt, warehouse: Warehouse, cpu: float, say: Sa
         raise ApiError(f"dbt ne peut pas lire le projet. {readable(answer.error)}")
     manifest = Manifest(read_json(dbt.exchange / "parse" / "manifest.json"))
     return Session(work, dbt, warehouse, manifest, say)
-
-
-_WHERE = re.compile(r"(?P<file>[\w./-]{1,200}\.(?:sql|ya?ml|csv|md))\b")
-_LINE = re.compile(r"\bline (?P<line>\d+)\b")
-_SQL_LINE = re.compile(r"^\s*LINE \d+: (?P<text>.+)$", re.MULTILINE)
-_BANNER = re.compile(
-    r"^\s*(Runtime|Database|Compilation|Parsing) Error( in .*)?$|^\s*compiled code at .*$",
-    re.MULTILINE,
-)
-
-
-def readable(message: str, source: str = "") -> str:
-    """Return dbt's or the database's message in one line, the file and line it names first.
-
-    A database counts the lines of compiled SQL; `source` is the model as written, where the line
-    that it quotes is looked for instead.
-    """
-    message = message[:4000]
-    where, line = _WHERE.search(message), _LINE.search(message)
-    quoted = _SQL_LINE.search(message)
-    number = line["line"] if line else _written(source, quoted["text"]) if quoted else ""
-    place = [where["file"]] if where else []
-    place += [f"ligne {number}"] if number else []
-    text = " ".join(_BANNER.sub("", message).replace("^", "").split())[:400]
-    return f"{', '.join(place)} : « {text} »" if place else f"« {text} »"
-
-
-def _written(source: str, quoted: str) -> str:
-    """Return the number of the only line that begins as the quoted one does, or nothing."""
-    start = re.split(r"[\"'.(]", quoted.strip())[0].strip()
-    lines = [n for n, text in enumerate(source.splitlines(), 1) if text.strip().startswith(start)]
-    return str(lines[0]) if start and len(lines) == 1 else ""

@@ -15,7 +15,6 @@ import pandas as pd
 
 from graders.errors import ApiError, OutOfBounds
 
-RAW = "brut"  # the schema of the raw tables
 READ_LIMIT = 30.0  # seconds to read one model; a view is computed as it is read
 DUCKDB_MEMORY = "1GB"
 
