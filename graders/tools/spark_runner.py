@@ -8,20 +8,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from graders.clients.spark import Cluster
 from graders.errors import ApiError, MachineError, StackError
 from graders.model import Work
+from graders.stack import evidence
+from graders.stack.evidence import ServiceState
 from graders.suite import Say
 from graders.tools import surroundings
 from graders.tools.spark_roles import Parts
 
-JOIN = 60.0  # seconds that a worker has to join its master
+JOIN = 180.0  # seconds that a worker has to join its master: a busy machine takes one minute
 SETTLE = 10.0  # seconds that the cluster has to note the end of an application
 PAUSE = 0.5
 TELL = 10.0  # seconds between two messages while the job runs
@@ -224,8 +226,14 @@ def opened(work: Work, stack: Any, parts: Parts, say: Say) -> Iterator[InStack]:
         stack.url(parts.master, 8080, "/json/"),
         [stack.url(worker, 8081, "/json/") for worker in parts.workers],
     )
+
+    def states() -> list[ServiceState]:
+        there = [stack.state(worker) for worker in parts.workers]
+        return [replace(s, log=stack.logs(s.service, 10)) if s.over else s for s in there]
+
     say("le worker rejoint le master")
-    joined(cluster)
+    stack.stop(parts.submit)  # it would only take the workers' time
+    joined(cluster, states)
     runner = InStack(work, stack, parts, cluster, say)
     try:
         yield runner
@@ -234,7 +242,11 @@ def opened(work: Work, stack: Any, parts: Parts, say: Say) -> Iterator[InStack]:
             stack.stop(parts.submit)
 
 
-def joined(cluster: Cluster, clock: Callable[[], float] = time.monotonic) -> None:
+def joined(
+    cluster: Cluster,
+    states: Callable[[], Sequence[ServiceState]],
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
     """Return once a worker has joined the master; StackError where none does."""
     deadline = clock() + JOIN
     why = "aucun worker n'est inscrit"
@@ -244,6 +256,9 @@ def joined(cluster: Cluster, clock: Callable[[], float] = time.monotonic) -> Non
                 return
         except ApiError as error:
             why = str(error)
+        there = states()
+        if all(state.over for state in there):
+            raise StackError(evidence.story("Le worker s'est arrêté.", list(there)))
         if clock() > deadline:
             raise StackError(
                 f"Le cluster Spark n'est pas prêt après {JOIN:g} s : {why}. L'adresse donnée au "

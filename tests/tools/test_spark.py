@@ -335,11 +335,23 @@ def test_results_that_stay_are_our_error(work: Work, monkeypatch: pytest.MonkeyP
         spark_runner.empty(work.results)
 
 
+def waiting() -> list[ServiceState]:
+    return [ServiceState("worker", "running")]
+
+
 def test_a_cluster_without_a_worker_is_told_so() -> None:
-    times = iter([0.0, 61.0])
+    times = iter([0.0, 181.0])
     page = {"workers": [{"state": "DEAD"}]}
     with pytest.raises(StackError, match="aucun worker n'est inscrit"):
-        joined(Cluster(Pages(m=page), "m", []), clock=lambda: next(times))
+        joined(Cluster(Pages(m=page), "m", []), waiting, clock=lambda: next(times))
+
+
+def test_a_worker_that_died_is_not_waited_for() -> None:
+    def states() -> list[ServiceState]:
+        return [ServiceState("worker", "exited", 1, log="UnknownHostException: mastr")]
+
+    with pytest.raises(StackError, match=r"(?s)worker : terminé, code 1.*UnknownHost"):
+        joined(Cluster(Pages(m={"workers": []}), "m", []), states)
 
 
 # Stories and answers

@@ -87,6 +87,16 @@ def test_an_unzipped_export_is_read(tmp_path: Path) -> None:
     assert len(found.all("charts")) == 2
 
 
+def test_an_unzipped_export_is_bounded_too(tmp_path: Path) -> None:
+    (tmp_path / "charts").mkdir()
+    (tmp_path / "metadata.yaml").write_text("version: 1.0.0")
+    for n in range(101):
+        (tmp_path / f"charts/G_{n}.yaml").write_text("a: 1")
+    found = exports.find(tmp_path)
+    assert "101 graphiques" in found.problems[0]
+    assert not found.importable
+
+
 @pytest.mark.parametrize(
     ("name", "content", "form", "charts"),
     [

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import stat
+import struct
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -35,6 +38,8 @@ HOW = (
     "Dans Superset : Dashboards, puis l'icône « Export » (⤓) de la ligne du tableau de bord ; "
     "déposez le zip tel quel, sans l'ouvrir, sous le nom dashboard_export.zip."
 )
+_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, NotImplementedError,
+           RuntimeError, OSError, EOFError, ValueError)  # fmt: skip
 _JUNK = ("__MACOSX", ".DS_Store", "._", "Thumbs.db")
 
 Document = Mapping[str, Any]
@@ -125,25 +130,15 @@ def _zip(data: bytes, where: str) -> Export:
             return _tree("zip", where, _members(archive, where))
     except SubmissionError as error:
         return Export("zip", where, problems=(str(error),))
-    except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, ValueError) as error:
+    except _DAMAGE as error:
         why = one_line(error, 100)
         return Export("zip", where, problems=(f"{where} n'est pas un zip lisible ({why}). {HOW}",))
-    except Exception as error:  # zlib.error, lzma.LZMAError, RuntimeError: one per method
-        if type(error).__module__ not in ("zlib", "_lzma", "lzma", "builtins"):
-            raise
-        why = one_line(error, 100)
-        return Export("zip", where, problems=(f"{where} est abîmé ({why}). {HOW}",))
 
 
 def _members(archive: zipfile.ZipFile, where: str) -> Iterator[tuple[str, bytes]]:
     """Yield names and bytes of the YAML members; SubmissionError beyond any bound."""
     infos = archive.infolist()
-    charts = sum("charts" in PurePosixPath(i.filename).parts[:-1] for i in infos)
-    if charts > CHARTS:
-        raise SubmissionError(f"{where} compte {charts} graphiques, {CHARTS} au plus sont lus : "
-                              "n'exportez que le tableau de bord demandé.")  # fmt: skip
-    if len(infos) > MEMBERS:
-        raise SubmissionError(f"{where} compte {len(infos)} fichiers, {MEMBERS} au plus sont lus.")
+    _counted([PurePosixPath(info.filename) for info in infos], where)
     total = 0
     for info in infos:
         path = PurePosixPath(info.filename)
@@ -167,13 +162,27 @@ def _members(archive: zipfile.ZipFile, where: str) -> Iterator[tuple[str, bytes]
         yield info.filename, data
 
 
+def _counted(names: Sequence[PurePosixPath], where: str) -> None:
+    """Raise SubmissionError where there are too many files, or too many charts."""
+    charts = sum("charts" in n.parts[:-1] and not _junk(n) for n in names)
+    if charts > CHARTS:
+        raise SubmissionError(f"{where} compte {charts} graphiques, {CHARTS} au plus sont lus : "
+                              "n'exportez que le tableau de bord demandé.")  # fmt: skip
+    if len(names) > MEMBERS:
+        raise SubmissionError(f"{where} compte {len(names)} fichiers, {MEMBERS} au plus sont lus.")
+
+
 def _folder(folder: Path, root: Path) -> Export:
     """Read an export that was unzipped before it was handed in."""
     where = _shown(folder, root) or "le rendu"
     names = [folder / METADATA, *(p for k in KINDS for p in sorted((folder / k).rglob("*.y*ml")))]
-    if len(names) > MEMBERS:
-        return Export("folder", where, problems=(f"{where} compte trop de fichiers.",))
     sound = [p for p in names if p.is_file() and p.stat().st_size <= MEMBER]
+    try:
+        _counted([PurePosixPath(p.relative_to(folder)) for p in sound], where)
+        if sum(p.stat().st_size for p in sound) > TOTAL:
+            raise SubmissionError(f"{where} dépasse {TOTAL >> 20} Mio.")
+    except SubmissionError as error:
+        return Export("folder", where, problems=(str(error),))
     found = _tree("folder", where, ((str(p.relative_to(folder)), p.read_bytes()) for p in sound))
     told = f"L'export a été trouvé décompressé ({where})."
     return Export("folder", where, found.files, found.documents, found.problems,
