@@ -19,6 +19,7 @@ PERSIST = 2.0  # seconds between the end of a parsing and its time stamp, on a l
 PAUSES = (1.0, 3.0, 6.0)  # seconds between two tries of a request that fails with 500
 PATIENCE = 120.0  # seconds for one answer: a loaded machine stalls the server for half a minute
 ENDED = frozenset({"success", "failed"})
+_RAISED = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Timeout|Exit|Interrupt|Warning)\b")
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 
 
@@ -302,9 +303,9 @@ def read_failure(row: Mapping[str, Any]) -> ImportFailure:
     name = file.rpartition("/")[2]
     lines = [int(line) for path, line in _FRAME.findall(trace) if path.rpartition("/")[2] == name]
     said = [line for line in trace.splitlines() if line.strip() and not line.startswith(" ")]
-    error = next((line for line in reversed(said) if not line.startswith("**")), "erreur inconnue")
+    raised = [line for line in said if _RAISED.match(line)] or said or ["erreur inconnue"]
     at = _when(row.get("timestamp")) or dt.datetime.fromtimestamp(0, dt.UTC)
-    return ImportFailure(file, lines[-1] if lines else None, error[:300], at)
+    return ImportFailure(file, lines[-1] if lines else None, raised[-1][:300], at)
 
 
 def _logged(detail: Any) -> str:

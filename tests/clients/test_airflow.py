@@ -182,6 +182,10 @@ TRACE = """Traceback (most recent call last):
             "TypeError: Invalid arguments. Invalid arguments were:\n**kwargs: {'a': 1}",
             "TypeError: Invalid arguments. Invalid arguments were:",
         ),
+        (
+            "a.AirflowTaskTimeout: DagBag import timeout after 30s.\nPlease look at:\n* https://b",
+            "a.AirflowTaskTimeout: DagBag import timeout after 30s.",
+        ),
         ("", "Traceback (most recent call last):"),
     ],
 )
