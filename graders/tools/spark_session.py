@@ -200,6 +200,7 @@ _HINTS = {
     "All masters are unresponsive": "l'adresse du master (--master) n'est pas la bonne",
 }  # fmt: skip
 _LINE = re.compile(r'File "[^"]*?(?P<file>[\w-]+\.py)", line (?P<line>\d+)')
+_NOISE = re.compile(r"\d\d/\d\d/\d\d [\d:]{8} (?:INFO|DEBUG|TRACE) ")
 _ERROR = re.compile(r"^(?:Caused by: )?[\w.$]*(?:Error|Exception|Interrupt|Exit)\b.*", re.MULTILINE)
 
 
@@ -211,8 +212,10 @@ def story(ended: Ended) -> str:
     if errors:
         place = f"job.py, ligne {places[-1]['line']} : " if places else ""
         parts.append(f"{place}« {one_line(errors[-1], 300)} »")
-    elif ended.log.strip():
-        parts.append(f"dernière ligne : « {one_line(ended.log.strip().splitlines()[-1], 200)} »")
+    elif said := [
+        line for line in ended.log.splitlines() if line.strip() and not _NOISE.match(line)
+    ]:
+        parts.append(f"dernière ligne : « {one_line(said[-1], 200)} »")
     if hint := next((h for mark, h in _HINTS.items() if mark in ended.log), ""):
         parts.append(hint)
     return " ; ".join(parts) + "."

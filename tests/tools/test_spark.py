@@ -364,6 +364,7 @@ def test_a_worker_that_died_is_not_waited_for() -> None:
         ("AnalysisException: [PATH_NOT_FOUND] Path does not exist", "au même endroit"),
         ("java.lang.OutOfMemoryError: Java heap space", "mémoire insuffisante"),
         ("juste une ligne\n", "dernière ligne : « juste une ligne »"),
+        ("au revoir\n26/11/25 03:26:25 INFO BlockManager: x\n", "ligne : « au revoir »."),
         ("", "code 1."),
     ],
 )
