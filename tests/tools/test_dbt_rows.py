@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from datagen.shop_truths import Model
+from datagen.shop_models import Model
 from graders.tools.dbt_rows import column_name, compare
 
 MODEL = Model(
