@@ -40,6 +40,8 @@ from graders.version import VERSION
 
 log = logging.getLogger(__name__)
 LIVE = (Stage.LIVE, Stage.DRILL)
+MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a private folder there
+ROOM = 2 << 30  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ def grade(folder: Path, exercise: str, options: Options) -> Report:
     The student's faults end in the report, ours raise or mark it. The scratch folder and
     everything started are gone when this returns.
     """
-    with scratch() as place:
+    in_memory = options.runtime == "embedded" and tools.suite(exercise).in_memory
+    with scratch(in_memory=in_memory) as place:
         return grade_in(place, folder, exercise, options, start)
 
 
@@ -203,9 +206,14 @@ def start(plan: Plan, work: Work, options: Options) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def scratch() -> Iterator[Path]:
-    """Give a private folder named after this process, and remove it whatever happens."""
-    place = Path(tempfile.mkdtemp(prefix=f"bareme-{os.getpid()}-"))
+def scratch(*, in_memory: bool = False) -> Iterator[Path]:
+    """Give a private folder named after this process, and remove it whatever happens.
+
+    `in_memory` puts it on the shared-memory file system where there is one with room: DuckDB waits
+    for its disk at every statement, and a grading's data is a few MiB.
+    """
+    memory = in_memory and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+    place = Path(tempfile.mkdtemp(prefix=f"bareme-{os.getpid()}-", dir=MEMORY if memory else None))
     try:
         yield place
     finally:

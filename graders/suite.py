@@ -37,7 +37,8 @@ class Suite(Generic[C]):
     """An ordered set of checks over one context type. No global registry.
 
     `write_data(seed, folder)` writes the exercise's data files as students get them.
-    `embedded` says that the tool also runs without Docker.
+    `embedded` says that the tool also runs without Docker, `in_memory` that what it then writes is
+    bounded to a few MiB.
     """
 
     def __init__(
@@ -47,11 +48,13 @@ class Suite(Generic[C]):
         write_data: Callable[[int, Path], object],
         *,
         embedded: bool = False,
+        in_memory: bool = False,
     ) -> None:
         self.exercise = exercise
         self.connect = connect
         self.write_data = write_data
         self.embedded = embedded
+        self.in_memory = in_memory
         self.checks: dict[str, Check[C]] = {}
 
     def static(

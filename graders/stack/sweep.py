@@ -22,6 +22,7 @@ from graders.stack import engine, owner
 
 AGAIN = 3.0  # seconds: what a killed Compose had asked for may still appear
 _PATIENCE = 20.0  # seconds for a removal that the engine says is in progress
+_MEMORY = Path("/dev/shm")  # noqa: S108 - where embedded gradings work
 _FOLDER = re.compile(r"bareme-(\d+)-")
 Row = Mapping[str, Any]
 
@@ -108,7 +109,9 @@ def folders() -> int:
     """Remove the temporary folders of processes that are dead; return how many."""
     count = 0
     with contextlib.suppress(OSError):
-        for path in Path(tempfile.gettempdir()).glob("bareme-*-*"):
+        for path in (
+            p for place in (Path(tempfile.gettempdir()), _MEMORY) for p in place.glob("bareme-*-*")
+        ):
             match = _FOLDER.match(path.name)
             if not match or owner.started(int(match[1])) or path.is_symlink():
                 continue

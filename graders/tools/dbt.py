@@ -77,7 +77,7 @@ def write_data(seed: int, folder: Path) -> None:
     registry.write("07_dbt", seed, folder)
 
 
-suite = Suite("07_dbt", connect, write_data, embedded=True)
+suite = Suite("07_dbt", connect, write_data, embedded=True, in_memory=True)
 
 
 @suite.static()
