@@ -200,7 +200,9 @@ def targets(
     if "internet" in wanted:
         found["internet"] = [":".join(map(str, request.getfixturevalue("outside")))]
         ordinary = ["python3", "-c", CONNECT, *found["internet"]]
-        assert b"ATTEINT" in client.containers.run(BASE, ordinary, remove=True)
+        # The control has two seconds to connect: on a busy machine, one try may miss them.
+        tries = (client.containers.run(BASE, ordinary, remove=True) for _ in range(3))
+        assert any(b"ATTEINT" in said for said in tries)
     if "host" in wanted:
         if not firewall.ensure():
             pytest.skip("without root and iptables the host's own services are not shielded")
