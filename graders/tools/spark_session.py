@@ -193,6 +193,7 @@ _HINTS = {
     "Mkdirs failed to create": "montez ./resultats au même endroit dans submit et dans worker",
     "OutOfMemoryError": "mémoire insuffisante : agrégez avant d'écrire, ne rapportez pas les "
     "lignes au pilote",
+    "File too large": "ce fichier est plus gros que ce que la pile a le droit d'écrire",
     "maxResultSize": "le pilote a reçu trop de données : pas de collect() ni de toPandas() sur les "
     "lignes",
     "UNRESOLVED_COLUMN": "une colonne n'existe pas sous ce nom",

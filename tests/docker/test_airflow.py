@@ -21,8 +21,9 @@ BAD = {
     """,
     "dort.py": """
         import time
-        from airflow.sdk import dag
+        from airflow.sdk import DAG
         time.sleep(300)
+        DAG("dort", schedule=None)
     """,
     "rond.py": """
         from airflow.sdk import dag, task

@@ -46,11 +46,15 @@ GREEDY = """
 ENDLESS = "import time\nwhile True:\n    time.sleep(1)\n"
 HUNGRY = "held = []\nwhile True:\n    held.append(bytearray(1 << 26))\n"
 TALKATIVE = 'for _ in range(100):\n    print("a" * (1 << 20))\nraise ValueError("trop parlé")\n'
-FLOOD = """
+ONE_FILE = """
     with open("resultats/plein", "wb") as file:
         while True:
             file.write(bytes(1 << 20))
-            file.flush()
+"""
+FLOOD = """
+    for i in range(10_000):
+        with open(f"resultats/plein{i}", "wb") as file:
+            file.write(bytes(1 << 23))
 """
 Run = Callable[[str, float], Session]
 
@@ -109,6 +113,7 @@ def test_a_greedy_job_is_right_and_on_the_cluster_but_collects(run: Run) -> None
         (ENDLESS, 15.0, "n'a pas fini en 15 s"),
         (HUNGRY, 120.0, "mémoire"),
         (TALKATIVE, 120.0, "trop parlé"),
+        (ONE_FILE, 120.0, "plus gros que ce que la pile a le droit d'écrire"),
     ],
 )
 def test_jobs_that_misbehave_are_told_so(run: Run, job: str, seconds: float, message: str) -> None:

@@ -161,8 +161,10 @@ def act(case: Case, stack: Stack, targets: Mapping[str, list[str]]) -> None:
 
 
 def keep_reading(stack: Stack, reads: Mapping[str, Any]) -> None:
-    good = 0
-    for _ in range(reads["times"]):
+    good = tries = 0
+    deadline = time.monotonic() + 30  # a quick reader is done before the service has begun
+    while tries < reads["times"] or (not good and time.monotonic() < deadline):
+        tries += 1
         with contextlib.suppress(errors.StackError):
             text = stack.read(reads["path"]).decode()
             good += 1
