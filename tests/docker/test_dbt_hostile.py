@@ -11,7 +11,7 @@ import pytest
 from graders.errors import StackError
 from graders.model import Ready
 from graders.stack import Stack
-from graders.tools import dbt
+from graders.tools import dbt_connect
 from graders.tools.dbt_stack import Postgres
 from graders.tools.dbt_warehouse import Relation
 from tests.docker.conftest import service, started
@@ -67,7 +67,7 @@ def base() -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("donnees")
-    dbt.write_data(1, place)
+    dbt_connect.write_data(1, place)
     return place
 
 

@@ -14,7 +14,7 @@ import pytest
 from graders import engine
 from graders.errors import ApiError, OutOfBounds
 from graders.model import Stage, Submission, Work
-from graders.tools import dbt, dbt_session
+from graders.tools import dbt, dbt_connect, dbt_session
 
 pytest.importorskip("dbt.adapters.duckdb")
 
@@ -63,7 +63,7 @@ def make_work(tmp_path_factory: pytest.TempPathFactory) -> Any:
     def make(rendu: Path) -> Work:
         submission = Submission("07_dbt", "demo", rendu, "", "")
         made = Work(submission, rules, 1, 2, tmp_path_factory.mktemp("scratch"))
-        dbt.write_data(1, made.data)
+        dbt_connect.write_data(1, made.data)
         return made
 
     return make
@@ -79,7 +79,7 @@ def findings(tmp_path_factory: pytest.TempPathFactory, make_work: Any) -> Iterat
     mark = root / "python_a_tourne"
     (made.submission.root / "dbt/models/marts/serpent.py").write_text(PYTHON.format(mark=mark))
     run = engine.Run(dbt.suite, made.rubric)
-    with dbt.connect(made, None, lambda _: None) as session:
+    with dbt_connect.connect(made, None, lambda _: None) as session:
         found = {r.criterion.id: r for r in run.run(session, Stage.LIVE, Stage.DRILL)}
         yield {"mark": mark, "session": session, **found}
     patch.undo()
@@ -121,7 +121,7 @@ def test_no_criterion_is_an_error(findings: dict[str, Any]) -> None:
 def test_a_project_that_does_not_parse(tmp_path: Path, make_work: Any) -> None:
     made = work(tmp_path, make_work)
     (made.submission.root / "dbt/models/staging/stg_clients.sql").write_text("select\n{{ 1")
-    with pytest.raises(ApiError) as error, dbt.connect(made, None, lambda _: None):
+    with pytest.raises(ApiError) as error, dbt_connect.connect(made, None, lambda _: None):
         pass
     assert "dbt ne peut pas lire le projet" in str(error.value)
     assert "models/staging/stg_clients.sql, ligne 2" in str(error.value)
@@ -135,10 +135,10 @@ def test_endless_jinja_is_stopped_and_nothing_is_left(
         "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}select 1"
     )
     (made.submission.root / "dbt/models/marts/fct_ventes.sql").write_text(endless)
-    monkeypatch.setattr(dbt, "PARSE_CPU", 8)
+    monkeypatch.setattr(dbt_connect, "PARSE_CPU", 8)
     with (
         pytest.raises(OutOfBounds, match="8 s de calcul"),
-        dbt.connect(made, None, lambda _: None),
+        dbt_connect.connect(made, None, lambda _: None),
     ):
         pass
     deadline = time.monotonic() + 5
