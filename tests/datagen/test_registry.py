@@ -141,10 +141,12 @@ def test_duckdb_holds_the_tables(written: dict[str, Path]) -> None:
 def test_duckdb_files_owe_nothing_to_chance(tmp_path: Path) -> None:
     # Left to choose, DuckDB compresses strings in one of two ways, as a random sample falls.
     seen = set()
-    for i in range(8):
-        writer = writers.DuckDB(tmp_path / f"{i}.duckdb", shop.TABLES, schema="brut")
+    path = tmp_path / "boutique.duckdb"  # its name is in the file
+    for _ in range(8):
+        writer = writers.DuckDB(path, shop.TABLES, schema="brut")
         writers.pump(shop.jobs(42, shop.Sizes.at(1)), [writer])
-        seen.add((tmp_path / f"{i}.duckdb").read_bytes())
+        seen.add(path.read_bytes())
+        path.unlink()
     assert len(seen) == 1
 
 
