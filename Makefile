@@ -53,7 +53,8 @@ images: setup ## Build the images of the tools from package registries
 	@$(BAREME) images build
 
 bench: setup ## Run the benchmarks (ratios, minutes)
-	@for b in benchmarks/*.py; do echo "== $$b"; $(PY) $$b; done
+	@for b in airflow datagen dbt policy spark stack superset; do \
+		echo "== $$b"; BAREME_PASSWORD='$(PASSWORD)' $(PY) -m benchmarks.$$b || exit; done
 
 clean: ## Remove what barème left in the engine and in temporary folders
 	@if [ -x $(BAREME) ]; then $(BAREME) clean; fi

@@ -1,6 +1,6 @@
 """Compare datagen to a Python loop and to plain NumPy + PyArrow, as ratios in one run.
 
-    python benchmarks/datagen.py [--rows 10000000] [--rounds 3]
+    python -m benchmarks.datagen [--rows 10000000] [--rounds 3]
 
 Each contender runs in a process of its own, in turn, and writes the same columns; files are of the
 same size to 1 %. The best round counts. The loop is timed on fewer rows and compared per row.
@@ -30,7 +30,6 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from datagen import catalogue, registry, shop, writers
 from datagen import transactions as t
 from datagen.table import money
@@ -283,7 +282,7 @@ CASES = {
 def run(contender: Contender, rows: int) -> dict[str, float]:
     """Time one contender in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, __file__, "--contender", contender.__name__]
+        command = [sys.executable, "-m", "benchmarks.datagen", "--contender", contender.__name__]
         command += ["--rows", str(rows), "--out", folder]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         result: dict[str, float] = json.loads(done.stdout)

@@ -2,7 +2,7 @@
 
 By hand: one `dbt build` and `dbt docs generate` on the team's data, one `dbt build` on the hidden
 data, and one for each of the eleven injections of the drill. The harness does the same through one
-dbt process. BAREME_PASSWORD opens the solution. Usage: python benchmarks/dbt.py
+dbt process. BAREME_PASSWORD opens the solution. Usage: python -m benchmarks.dbt
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-from graders import course, pipeline, rubric, vault
+from benchmarks import solutions
+from graders import course, pipeline
 
 EXERCISE = "07_dbt"
 BUILDS = 13
@@ -35,22 +36,16 @@ def main() -> None:
     """Print the seconds of both ways and their ratio."""
     from datagen import registry, seeds
 
-    with pipeline.scratch() as place:
-        archive = course.ROOT / "solutions_encrypted" / f"{EXERCISE}.bareme"
-        version = rubric.load(course.exercise(EXERCISE)).version
-        password = os.environ.pop("BAREME_PASSWORD")
-        opened = vault.unlock(archive, EXERCISE, password, place / "c", at_least=version)
+    with solutions.opened(EXERCISE) as solution, pipeline.scratch() as place:
         work = place / "travail"
-        shutil.copytree(opened / "solution", work)
+        shutil.copytree(solution, work)
         seed = seeds.team_seed(seeds.course_id(course.ROOT), "demo")
         registry.write(EXERCISE, seed, work / "donnees")
         env = {**os.environ, "DBT_PROFILES_DIR": ".", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
         hand = by_hand(work / "dbt", env, "docs", "generate")
         hand += sum(by_hand(work / "dbt", env, "build") for _ in range(BUILDS))
         start = time.perf_counter()
-        report = pipeline.grade(
-            opened / "solution", EXERCISE, pipeline.Options("embedded", team="demo")
-        )
+        report = pipeline.grade(solution, EXERCISE, pipeline.Options("embedded", team="demo"))
         ours = time.perf_counter() - start
     print(f"by hand: {hand:.1f} s for {BUILDS} builds and the docs")
     print(f"graded: {ours:.1f} s, {report.score:g} / {report.out_of:g}, ratio {ours / hand:.2f}")

@@ -1,8 +1,7 @@
-"""From the moment Superset answers to the last result: `python -m benchmarks.superset FOLDER`.
+"""From the moment Superset answers to the last result: `python -m benchmarks.superset [RUNS]`.
 
-FOLDER is a submission, such as the solution of an unlocked correction, and may be followed by a
-number of runs; the goal is 10 s on an idle
-machine. The load beside each run tells how idle this one was.
+The solution is graded; BAREME_PASSWORD opens it. The goal is 10 s on an idle machine; the load
+beside each run tells how idle this one was.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from benchmarks import solutions
 from graders import pipeline
 from graders.model import Result
 
@@ -34,11 +34,12 @@ def once(folder: Path) -> tuple[float, float]:
     return marks["last"] - marks["ready"], report.score
 
 
-def main(folder: Path, runs: int) -> None:
-    for _ in range(runs):
-        seconds, score = once(folder)
-        print(f"{seconds:6.1f} s  {score:g}/20  load {os.getloadavg()[0]:.1f}")
+def main(runs: int) -> None:
+    with solutions.opened("01_superset") as folder:
+        for _ in range(runs):
+            seconds, score = once(folder)
+            print(f"{seconds:6.1f} s  {score:g}/20  load {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 3)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
