@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import time
+from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -10,7 +13,7 @@ import pytest
 from graders.errors import MachineError, OutOfBounds, StackError
 from graders.model import Ready
 from graders.stack import disk, up
-from tests.docker.conftest import left, plan, python, rubric, service, started
+from tests.docker.conftest import BASE, left, plan, python, rubric, service, started
 
 pytestmark = pytest.mark.docker
 SLEEP = ["sleep", "infinity"]
@@ -132,3 +135,39 @@ def test_a_runtime_that_the_engine_lacks_is_the_machines_fault() -> None:
         up(plan({"web": service(SLEEP)}), rubric(), lambda _: None, "runsc-absent"),
     ):
         pass
+
+
+def _built(place: Path, run: str) -> dict[str, Any]:
+    """Return a service as the policy writes it where the rubric lets students build."""
+    text = f"FROM {BASE}\nRUN {run}\n"
+    build = {"context": str(place), "dockerfile_inline": text, "network": "none"}
+    made = service(["sleep", "infinity"], build=build)
+    return {**made, "image": f"bareme-essai-{secrets.token_hex(4)}"}
+
+
+def test_a_students_image_is_built_and_goes_with_its_stack(
+    client: docker.DockerClient, tmp_path: Path
+) -> None:
+    body = _built(tmp_path, "echo bonjour > /salut")
+    with started({"a": body}) as stack:
+        assert stack.exec("a", ["cat", "/salut"]).stdout == "bonjour\n"
+    assert not client.images.list(name=body["image"])
+
+
+def test_a_build_has_no_network_and_its_failure_is_told(tmp_path: Path) -> None:
+    body = _built(tmp_path, "! ls /sys/class/net | grep -v lo")
+    with started({"a": body}):
+        pass
+    body = _built(tmp_path, "echo raté >&2; exit 3")
+    with pytest.raises(StackError, match="exit code: 3"), started({"a": body}):
+        pass
+
+
+def test_a_build_that_does_not_end_is_stopped(tmp_path: Path) -> None:
+    begin = time.monotonic()
+    with (
+        pytest.raises(StackError, match="n'a pas fini à temps"),
+        started({"a": _built(tmp_path, f"sleep {600 + secrets.randbelow(99)}")}, start=5.0),
+    ):
+        pass
+    assert time.monotonic() - begin < 120
