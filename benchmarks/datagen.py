@@ -19,10 +19,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -115,8 +116,51 @@ def lots(shares: dict[str, int]) -> np.ndarray:
     return np.repeat(np.arange(len(shares)), list(shares.values()))
 
 
+class Scalar:
+    """The methods of random.Random that the loops use, from a NumPy generator, a value at a time.
+
+    This is how one draws from NumPy before vectorising.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        self.random = self._rng.random
+        self._shares: dict[int, tuple[Sequence[int], np.ndarray]] = {}
+
+    def randrange(self, start: int, stop: int | None = None) -> int:
+        return int(self._rng.integers(start, stop))
+
+    def randint(self, low: int, high: int) -> int:
+        return int(self._rng.integers(low, high + 1))
+
+    def choice(self, values: Sequence[Any]) -> Any:
+        return values[self.randrange(len(values))]
+
+    def choices(
+        self,
+        values: Sequence[Any],
+        weights: Sequence[int] = (),
+        *,
+        cum_weights: Sequence[int] = (),
+        k: int = 1,
+    ) -> list[Any]:
+        given = cum_weights or weights
+        if id(given) not in self._shares:  # worked out once, as one would outside the loop
+            each = np.diff(given, prepend=0) if cum_weights else np.array(given)
+            self._shares[id(given)] = given, each / each.sum()
+        _, shares = self._shares[id(given)]
+        return [values[i] for i in self._rng.choice(len(values), k, p=shares)]
+
+
 def loop_transactions_csv(rows: int, folder: Path) -> None:
-    rng = random.Random(1)
+    _loop_transactions(rows, folder, random.Random(1))
+
+
+def scalar_transactions_csv(rows: int, folder: Path) -> None:
+    _loop_transactions(rows, folder, Scalar(1))
+
+
+def _loop_transactions(rows: int, folder: Path, rng: random.Random | Scalar) -> None:
     segments, regions, channels = list(t.SEGMENTS), list(t.REGIONS), list(t.CHANNELS)
     of_client = rng.choices(segments, list(t.SEGMENTS.values()), k=CLIENTS)
     day_shares = list(accumulate(shop.DAY_WEIGHTS))
@@ -137,32 +181,6 @@ def loop_transactions_csv(rows: int, folder: Path) -> None:
                 f"{quantity * price / 100:.2f}",
                 rng.choices(regions, cum_weights=region_shares)[0],
                 rng.choices(channels, cum_weights=channel_shares)[0],
-            ])  # fmt: skip
-
-
-def scalar_transactions_csv(rows: int, folder: Path) -> None:
-    """Draw as the loop does, from a NumPy generator: what one writes before vectorising."""
-    rng = np.random.default_rng(1)
-
-    def pick(shares: dict[str, int]) -> str:
-        weights = np.array(list(shares.values()))
-        return rng.choice(list(shares), p=weights / weights.sum())
-
-    of_client = [pick(t.SEGMENTS) for _ in range(200)]
-    day_shares = np.array(shop.DAY_WEIGHTS) / sum(shop.DAY_WEIGHTS)
-    with (folder / "transactions.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(t.TRANSACTIONS.schema.names)
-        for i in range(1, rows + 1):
-            day = DATES[rng.choice(365, p=day_shares)]
-            at, client = rng.integers(len(PRODUCTS)), rng.integers(CLIENTS)
-            quantity = rng.choice((1, 2, 3, 4), p=(0.55, 0.25, 0.12, 0.08))
-            quantity *= 50 if rng.random() < 0.001 else 1
-            price = PRODUCTS[at].cents + 90
-            writer.writerow([
-                i, day.isoformat(), f"{day:%Y-%m}", client + 1, of_client[client % 200],
-                at + 1, PRODUCTS[at].name, quantity, f"{price / 100:.2f}",
-                f"{quantity * price / 100:.2f}", pick(t.REGIONS), pick(t.CHANNELS),
             ])  # fmt: skip
 
 
@@ -223,8 +241,15 @@ def plain_shop_csv(rows: int, folder: Path) -> None:
 
 
 def loop_shop_csv(rows: int, folder: Path) -> None:
+    _loop_shop(rows, folder, random.Random(1))
 
-    rng, sizes = random.Random(1), shop.Sizes.at(rows / 2_000)
+
+def scalar_shop_csv(rows: int, folder: Path) -> None:
+    _loop_shop(rows, folder, Scalar(1))
+
+
+def _loop_shop(rows: int, folder: Path, rng: random.Random | Scalar) -> None:
+    sizes = shop.Sizes.at(rows / 2_000)
     day_shares = list(accumulate(shop.DAY_WEIGHTS))
     files = {t.name: (folder / f"{t.name}.csv").open("w", encoding="utf-8") for t in shop.TABLES}
     writers = {name: csv.writer(file, lineterminator="\n") for name, file in files.items()}
@@ -275,7 +300,9 @@ CASES = {
         {"random": loop_transactions_csv, "NumPy": scalar_transactions_csv},
     ),
     "04 transactions, Parquet": Case(ours_transactions_parquet, plain_transactions_parquet),
-    "07 boutique, CSV": Case(ours_shop_csv, plain_shop_csv, {"random": loop_shop_csv}),
+    "07 boutique, CSV": Case(
+        ours_shop_csv, plain_shop_csv, {"random": loop_shop_csv, "NumPy": scalar_shop_csv}
+    ),
 }
 
 
