@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any, Protocol, TypeAlias
 
@@ -76,9 +77,7 @@ class Number:
 
     def spellings(self, end: str) -> list[str]:
         """Spell all groups of four digits, for the inside of a number and for its end."""
-        padded, bare = [f"{i:04}" for i in range(_GROUP)], [str(i) for i in range(_GROUP)]
-        inside = [*padded, *bare, ""]
-        return inside + [text + end for text in inside]
+        return list(_groups(end))
 
     def places(self, values: Ints) -> list[Places]:
         """Return the places of a number's groups, the highest first."""
@@ -95,6 +94,13 @@ class Number:
             groups.append((closing, place))
             rest, closing = above, 0
         return groups[::-1]
+
+
+@lru_cache(maxsize=8)  # columns end as their format asks: by a comma, a tab, a line break
+def _groups(end: str) -> tuple[str, ...]:
+    padded, bare = [f"{i:04}" for i in range(_GROUP)], [str(i) for i in range(_GROUP)]
+    inside = [*padded, *bare, ""]
+    return (*inside, *(text + end for text in inside))
 
 
 @dataclass(frozen=True, slots=True)

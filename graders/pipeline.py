@@ -98,8 +98,11 @@ def grade(folder: Path, exercise: str, options: Options) -> Report:
     The student's faults end in the report, ours raise or mark it. The scratch folder and
     everything started are gone when this returns.
     """
-    in_memory = options.runtime == "embedded" and tools.suite(exercise).in_memory
-    with scratch(in_memory=in_memory) as place:
+    suite = tools.suite(exercise)
+    embedded = options.runtime == "embedded"
+    if embedded:
+        suite.warm()
+    with scratch(in_memory=embedded and suite.in_memory) as place:
         return grade_in(place, folder, exercise, options, start)
 
 

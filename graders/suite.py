@@ -38,7 +38,7 @@ class Suite(Generic[C]):
 
     `write_data(seed, folder)` writes the exercise's data files as students get them.
     `embedded` says that the tool also runs without Docker, `in_memory` that what it then writes is
-    bounded to a few MiB.
+    bounded to a few MiB; `warm` begins, in the background, what it then needs first.
     """
 
     def __init__(
@@ -49,12 +49,14 @@ class Suite(Generic[C]):
         *,
         embedded: bool = False,
         in_memory: bool = False,
+        warm: Callable[[], None] = lambda: None,
     ) -> None:
         self.exercise = exercise
         self.connect = connect
         self.write_data = write_data
         self.embedded = embedded
         self.in_memory = in_memory
+        self.warm = warm
         self.checks: dict[str, Check[C]] = {}
 
     def static(

@@ -56,14 +56,14 @@ def start(exercise: str, team: str) -> None:
 )
 def demo(out: Path, password_file: Path | None) -> None:
     """Corrige la solution de 07_dbt et une variante fautive, sans Docker."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
+    from concurrent.futures import ThreadPoolExecutor
 
     from rich.console import Console
 
-    from graders import course, pipeline, reports, rubric, vault
+    from graders import course, pipeline, reports, rubric, tools, vault
     from graders.commands.vault import password
 
+    tools.suite(DEMO).warm()
     secret = password(password_file)
     with pipeline.scratch() as place:
         click.echo("1. La correction scellée de 07_dbt s'ouvre avec le mot de passe.", err=True)
@@ -76,7 +76,7 @@ def demo(out: Path, password_file: Path | None) -> None:
             err=True,
         )
         folders = _demo_folders(opened, place)
-        with ProcessPoolExecutor(len(folders), mp_context=get_context("spawn")) as pool:
+        with ThreadPoolExecutor(len(folders)) as pool:
             graded = list(pool.map(_grade_demo, folders))
     for folder, report in zip(folders, graded, strict=True):
         click.echo(f"\n{folder.name.capitalize()}")

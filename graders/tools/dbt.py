@@ -13,7 +13,7 @@ from graders.model import Finding, Work
 from graders.statics import fold
 from graders.suite import Suite, expect, share
 from graders.tools import dbt_project
-from graders.tools.dbt_connect import connect, write_data
+from graders.tools.dbt_connect import connect, warm, write_data
 from graders.tools.dbt_text import RAW, hard_coded, readable
 
 if TYPE_CHECKING:  # pandas and DuckDB cost half a second, which a refused stack need not wait for
@@ -24,7 +24,7 @@ ENOUGH = 5  # models to have right before the hidden data proves anything
 BUILTIN_TESTS = ("unique", "not_null", "relationships")
 
 
-suite = Suite("07_dbt", connect, write_data, embedded=True, in_memory=True)
+suite = Suite("07_dbt", connect, write_data, embedded=True, in_memory=True, warm=warm)
 
 
 @suite.static()

@@ -23,6 +23,13 @@ LANES = 2
 PARSE_CPU = 40  # seconds
 
 
+def warm() -> None:
+    """Have dbt imported on this machine while the files are checked."""
+    from graders.tools import dbt_host  # noqa: PLC0415
+
+    dbt_host.warm()
+
+
 @contextlib.contextmanager
 def connect(work: Work, stack: Any, say: Say) -> Iterator[Session]:
     """Start dbt on the student's project, in their stack or on this machine."""

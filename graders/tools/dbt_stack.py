@@ -58,7 +58,6 @@ def start(project: Project, service: str, stack: Stack, place: Path, cpu: int) -
             "options": ["--project-dir", "/bareme/projet", "--profiles-dir", "/bareme/profil",
                         "--target", target],
             "limits": {},
-            "watch": False,
             "guard": [],
             "lanes": 1,
             "parse_cpu": cpu,

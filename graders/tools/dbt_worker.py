@@ -11,13 +11,15 @@ with files, in an exchange folder:
     stop                ends it all
 
 A lane is a forked child that runs its commands one after the other; a command that outlives a
-limit costs its lane, which is forked again. Where `watch` is set, the end of stdin ends everything.
+limit costs its lane, which is forked again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
+import multiprocessing
 import os
 import resource
 import signal
@@ -27,7 +29,10 @@ import time
 import traceback
 import types
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 PAUSE = 0.01  # seconds between two looks at the exchange folder
 
@@ -45,14 +50,26 @@ def bound(limits: dict[str, int]) -> None:
         resource.setrlimit(getattr(resource, f"RLIMIT_{name.upper()}"), (value, value))
 
 
-def end_with_stdin() -> None:
+def end_with(grader: Connection) -> None:
     """Kill the whole process group once the grader's end of the pipe is closed."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        with contextlib.suppress(EOFError):
+            grader.recv_bytes()
         os.killpg(0, signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def forget_semaphores() -> None:
+    """Have dbt take locks without a name: those of its own kind outlive a process that is killed.
+
+    To be called before the rest of dbt is imported, which binds them.
+    """
+    import dbt.mp_context  # noqa: PLC0415 - imported under the limits
+
+    multiprocessing.set_start_method("fork", force=True)
+    dbt.mp_context._MP_CONTEXT = multiprocessing.get_context()  # type: ignore[assignment]
 
 
 def cpu(pid: int) -> float:
@@ -216,8 +233,7 @@ def serve(exchange: Path) -> None:
     job = json.loads((exchange / "job.json").read_text("utf-8"))
     os.umask(0)  # what a container writes, the grader must be able to remove
     bound(job["limits"])
-    if job["watch"]:
-        end_with_stdin()
+    forget_semaphores()
     if job["guard"]:
         guard_duckdb(job["guard"])
     gc.disable()  # a fifth of the time to import and parse, for things that all stay
@@ -240,6 +256,21 @@ def serve(exchange: Path) -> None:
         time.sleep(PAUSE)
     for lane in lanes:
         os.kill(lane.pid, signal.SIGKILL)
+
+
+def serve_forked(
+    exchange: Path, folder: Path, env: dict[str, str], printed: Path, grader: Connection
+) -> None:
+    """Serve on the grader's own machine, as a process that a fork server made for it."""
+    os.setsid()
+    end_with(grader)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(env)
+    output = os.open(printed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    serve(exchange)
 
 
 if __name__ == "__main__":
