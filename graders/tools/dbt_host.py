@@ -10,9 +10,13 @@ import contextlib
 import os
 import shutil
 import signal
+import tempfile
+import threading
 from collections.abc import Iterator
+from functools import cache
 from multiprocessing import forkserver, get_context
 from multiprocessing.process import BaseProcess
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 import yaml
@@ -25,12 +29,27 @@ from graders.tools.dbt_project import Project
 LIMITS = {"as": 8 << 30, "fsize": 1 << 30, "core": 0}  # bytes
 SCHEMA = "analytique"
 _CONTEXT = get_context("forkserver")
+_STARTING = threading.Lock()
 
 
 def warm() -> None:
     """Have the fork server import dbt, in the background."""
-    _CONTEXT.set_forkserver_preload(["graders.tools.dbt_warm"])
-    forkserver.ensure_running()
+    with _STARTING:
+        _CONTEXT.set_forkserver_preload(["graders.tools.dbt_warm"])
+        # Its socket lies in a folder that the sweep knows, should this process be killed.
+        kept, tempfile.tempdir = tempfile.tempdir, _folder()
+        try:
+            forkserver.ensure_running()
+        finally:
+            tempfile.tempdir = kept
+
+
+@cache
+def _folder() -> str:
+    folder = tempfile.mkdtemp(prefix=f"bareme-{os.getpid()}-")
+    # After multiprocessing has removed what it put there, at its own priority of -100.
+    Finalize(None, os.rmdir, [folder], exitpriority=-200)
+    return folder
 
 
 class HostWorker:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +17,13 @@ import pytest
 from graders import engine
 from graders.errors import ApiError, OutOfBounds
 from graders.model import Stage, Submission, Work
+from graders.stack import sweep
 from graders.tools import dbt, dbt_connect, dbt_session
 
 pytest.importorskip("dbt.adapters.duckdb")
 
-STARTER = Path(__file__).parents[2] / "exercises" / "07_dbt" / "starter"
+ROOT = Path(__file__).parents[2]
+STARTER = ROOT / "exercises" / "07_dbt" / "starter"
 SOURCES = """
 sources:
   - name: brut
@@ -147,12 +152,47 @@ def test_endless_jinja_is_stopped_and_nothing_is_left(
     assert not running(made.scratch)
 
 
-def running(place: Path) -> list[str]:
-    """Return the processes whose command line names a folder."""
+def running(place: Path) -> list[Path]:
+    """Return the processes that are at home in a folder."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            command = (process / "cmdline").read_bytes().decode("utf-8", "replace")
-            if str(place) in command:
-                found.append(command)
+            if (process / "cwd").readlink().is_relative_to(place):
+                found.append(process)
     return found
+
+
+HARNESS = """
+import sys, time
+from pathlib import Path
+from graders.tools import dbt_host, dbt_project
+project = dbt_project.load(Path(sys.argv[1]))
+with dbt_host.start(project, Path(sys.argv[2]), 2, 60) as dbt:
+    assert dbt.parsed(60).success
+    dbt.run(["build"], cpu=60, env={"BAREME_DUCKDB": sys.argv[2] + "/vide.duckdb"})
+    print("prêt", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_harness_that_is_killed_leaves_neither_process_nor_lock(tmp_path: Path) -> None:
+    place = tmp_path / "essai"
+    place.mkdir()
+    locks = set(Path("/dev/shm").glob("sem.mp-*"))
+    command = [sys.executable, "-c", HARNESS, str(STARTER), str(place)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == "prêt\n"
+            assert len(running(place)) == 3  # the worker and its lanes
+        finally:
+            process.kill()
+    deadline = time.monotonic() + 5
+    while running(place) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not running(place)
+    assert set(Path("/dev/shm").glob("sem.mp-*")) <= locks
+    left = list(Path(tempfile.gettempdir()).glob(f"bareme-{process.pid}-*"))
+    assert len(left) == 1  # the sweep removes it
+    sweep.folders()
+    assert not left[0].exists()
