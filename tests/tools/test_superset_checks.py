@@ -17,7 +17,7 @@ from graders import course, rubric, tools
 from graders.clients.superset import Chart, Reply
 from graders.errors import StackError
 from graders.model import Finding, Rubric, Submission, Work
-from graders.tools.superset import checks, session
+from graders.tools.superset import checks, findings, session
 from graders.tools.superset import figures as truths
 from graders.tools.superset.export import Export, read
 from graders.tools.superset.figures import REVENUE, Figures
@@ -213,6 +213,17 @@ def test_a_refused_import_has_its_usual_cause(
     found = checks.import_export(made)
     assert (found.ratio, found.message) == (0.0, refusal)
     assert found.hint.startswith(hint) if not hint else hint in found.hint
+
+
+def test_a_hint_that_holds_for_all_is_told_once() -> None:
+    monthly = Finding(0.0, hint="Valeur mensuelle au lieu du total.")
+    parts = {"ca_total": monthly, "panier_moyen": monthly, "nb_transactions": Finding(1.0)}
+    assert findings.hints(parts) == "Valeur mensuelle au lieu du total."
+    parts["panier_moyen"] = Finding(0.0, hint="Autre chose.")
+    assert findings.hints(parts) == (
+        "CA total : Valeur mensuelle au lieu du total. Panier moyen : Autre chose."
+    )
+    assert findings.hints({"ca_total": Finding(1.0)}) == ""
 
 
 def test_what_an_import_loses_is_named(work: Work, data: Mapping[str, Any]) -> None:

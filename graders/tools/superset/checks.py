@@ -197,12 +197,12 @@ def activite_clients(session: Session) -> Finding:
 @suite.live(connexion)
 def indicateurs(session: Session) -> Finding:
     """Three big numbers give revenue, average basket and sales over the whole period."""
-    parts = [findings.chart(session, name) for name in INDICATORS]
-    told = [p.message for p in parts if p.message]
-    hints = [p.hint for p in parts if p.hint]
-    plots = tuple(plot for part in parts if part.ratio < 1.0 for plot in part.plots)
-    ratio = sum(p.ratio for p in parts) / len(parts)
-    return Finding(min(1.0, ratio), " ".join(told), hint=" ".join(hints), plots=plots)
+    parts = {name: findings.chart(session, name) for name in INDICATORS}
+    told = [p.message for p in parts.values() if p.message]
+    plots = tuple(plot for p in parts.values() if p.ratio < 1.0 for plot in p.plots)
+    ratio = sum(p.ratio for p in parts.values()) / len(parts)
+    hint = findings.hints(parts)
+    return Finding(min(1.0, ratio), " ".join(told), hint=hint, plots=plots)
 
 
 @suite.live(connexion)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from graders.model import Finding, Plot
 from graders.tools.superset.judges import Seen
@@ -40,11 +40,19 @@ def _absent(session: Session, target_id: str) -> Finding:
         seen, verdict = session.assigned[1][target_id]
         plots = (verdict.plot,) if verdict.plot else ()
         why = f" ({verdict.message})" if verdict.message else ""
-        return Finding(0.0, f"{target.title} : {seen.name} n'a pas les bons chiffres{why}.",
-                       seen.name, hint=sentence([verdict.message]), plots=plots)  # fmt: skip
+        told = f"{target.title} : {seen.name} n'a pas les bons chiffres{why}."
+        return Finding(0.0, told, seen.name, hint=sentence([verdict.message]), plots=plots)
     silent = errors([s for s in session.seen if s.reply.error])
     more = f" Sans réponse : {silent}." if silent else ""
     return Finding(0.0, f"Aucun graphique n'a les chiffres attendus ({target.title}).{more}")
+
+
+def hints(parts: Mapping[str, Finding]) -> str:
+    """Join the hints of several charts, by target: one that holds for all is told once."""
+    told = {BY_ID[name].title: part.hint for name, part in parts.items() if part.hint}
+    if len(set(told.values())) <= 1:
+        return "".join(set(told.values()))
+    return " ".join(f"{title} : {hint}" for title, hint in told.items())
 
 
 def errors(seen: Sequence[Seen]) -> str:
