@@ -10,8 +10,8 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (
     "errors model version",
     "text untrusted",
-    "suite rubric statics course http registries",
-    "intake policy vault images",
+    "suite rubric statics course wire registries",
+    "intake policy vault images http",
     "clients engine reports compose",
     "stack",
     "clean doctor",

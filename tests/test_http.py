@@ -17,8 +17,9 @@ import pytest
 import requests
 
 from graders.errors import ApiError, MachineError, OutOfBounds
-from graders.http import BROWSER, Answer, Client, Unreachable, Wire
+from graders.http import BROWSER, Client
 from graders.stack import door
+from graders.wire import Answer, Unreachable, Wire
 
 SERVICE = "127.0.0.2"  # the only address that the door under test takes for a service's
 TOKEN = "le-jeton"

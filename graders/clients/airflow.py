@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 from urllib.parse import quote
 
+from graders.clients.airflow_rows import (
+    Dag,
+    DagRun,
+    ImportFailure,
+    Task,
+    TaskRun,
+    logged,
+    read_dag,
+    read_failure,
+    read_run,
+    read_task,
+    read_task_run,
+    understood,
+)  # fmt: skip
 from graders.errors import ApiError
 
-T = TypeVar("T")
 PAGE = 100
 MOST = 2_000  # entries of one listing that are read
-PERSIST = 2.0  # seconds between the end of a parsing and its time stamp, on a loaded machine
 PAUSES = (1.0, 3.0, 6.0)  # seconds between two tries of a request that fails with 500
 PATIENCE = 120.0  # seconds for one answer: a loaded machine stalls the server for half a minute
-ENDED = frozenset({"success", "failed"})
-_RAISED = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Timeout|Exit|Interrupt|Warning)\b")
-_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 
 
 class Answer(Protocol):
@@ -38,69 +45,6 @@ class Http(Protocol):
     headers: dict[str, str]
 
     def request(self, method: str, url: str, **options: Any) -> Answer: ...  # noqa: D102
-
-
-@dataclass(frozen=True, slots=True)
-class ImportFailure:
-    """A file that Airflow could not import: where, which line of it, and the error."""
-
-    file: str
-    line: int | None
-    error: str
-    at: dt.datetime
-
-    def __str__(self) -> str:
-        where = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{where} : {self.error}"
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A task of a DAG; `retry_delay` is in seconds."""
-
-    id: str
-    downstream: frozenset[str]
-    retries: int
-    retry_delay: float
-
-
-@dataclass(frozen=True, slots=True)
-class Dag:
-    """A DAG as Airflow understood it; `parsed` is when its last parsing began, at the latest."""
-
-    id: str
-    file: str
-    description: str
-    schedule: str
-    tags: tuple[str, ...]
-    catchup: bool | None
-    max_active_runs: int
-    start: dt.datetime | None
-    parsed: dt.datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class DagRun:
-    """One run of a DAG."""
-
-    id: str
-    kind: str  # manual, scheduled, backfill
-    state: str
-    day: dt.date | None
-
-    @property
-    def ended(self) -> bool:
-        """Tell whether nothing more will happen in this run."""
-        return self.state in ENDED
-
-
-@dataclass(frozen=True, slots=True)
-class TaskRun:
-    """A task in a run: how it stands and at which attempt."""
-
-    task: str
-    state: str
-    attempt: int
 
 
 class Airflow:
@@ -131,21 +75,21 @@ class Airflow:
 
     def dags(self) -> list[Dag]:
         """Return the DAGs that the last parsing found."""
-        return [_understood(read_dag, row) for row in self._pages("dags", "dags")]
+        return [understood(read_dag, row) for row in self._pages("dags", "dags")]
 
     def dag(self, dag_id: str) -> Dag:
         """Return one DAG with its details."""
-        return _understood(read_dag, self._get(f"dags/{quote(dag_id)}/details"))
+        return understood(read_dag, self._get(f"dags/{quote(dag_id)}/details"))
 
     def import_failures(self) -> list[ImportFailure]:
         """Return the files that could not be imported."""
         rows = self._pages("importErrors", "import_errors")
-        return [_understood(read_failure, row) for row in rows]
+        return [understood(read_failure, row) for row in rows]
 
     def tasks(self, dag_id: str) -> list[Task]:
         """Return the tasks of a DAG."""
-        rows = _understood(list, self._get(f"dags/{quote(dag_id)}/tasks").get("tasks") or [])
-        return [_understood(read_task, row) for row in rows]
+        rows = understood(list, self._get(f"dags/{quote(dag_id)}/tasks").get("tasks") or [])
+        return [understood(read_task, row) for row in rows]
 
     def pause(self, dag_id: str, paused: bool) -> None:
         """Pause a DAG, or let it run: a paused one keeps its triggered runs in the queue."""
@@ -164,7 +108,7 @@ class Airflow:
             for run in self.runs(dag_id):
                 if run.day == day and run.kind == "manual":
                     return run.id
-        return _understood(lambda row: str(row["dag_run_id"]), answer.json())
+        return understood(lambda row: str(row["dag_run_id"]), answer.json())
 
     def clear(self, dag_id: str, run_id: str) -> None:
         """Run a finished run again, as the button « Clear » does."""
@@ -179,12 +123,12 @@ class Airflow:
     def runs(self, dag_id: str) -> list[DagRun]:
         """Return the runs of a DAG; none where the DAG is not there."""
         rows = self._pages(f"dags/{quote(dag_id)}/dagRuns", "dag_runs")
-        return [_understood(_run, row) for row in rows]
+        return [understood(read_run, row) for row in rows]
 
     def task_runs(self, dag_id: str, run_id: str) -> list[TaskRun]:
         """Return how the tasks of a run stand."""
         path = f"dags/{quote(dag_id)}/dagRuns/{quote(run_id)}/taskInstances"
-        return [_understood(_task_run, row) for row in self._pages(path, "task_instances")]
+        return [understood(read_task_run, row) for row in self._pages(path, "task_instances")]
 
     def error(self, dag_id: str, run_id: str, task: TaskRun) -> str:
         """Return the last error that a task logged, with the line where it was raised, or ""."""
@@ -197,7 +141,7 @@ class Airflow:
         entries = [e for e in content if isinstance(e, dict)] if isinstance(content, list) else []
         for entry in reversed(entries):
             if entry.get("error_detail"):
-                return _logged(entry["error_detail"])
+                return logged(entry["error_detail"])
         return ""
 
     def _ask(self, method: str, path: str, **options: Any) -> Answer:
@@ -221,7 +165,7 @@ class Airflow:
     def _pages(self, path: str, key: str) -> Iterator[dict[str, Any]]:
         for offset in range(0, MOST, PAGE):
             page = self._get(path, limit=PAGE, offset=offset)
-            rows = _understood(list, page.get(key) or [])
+            rows = understood(list, page.get(key) or [])
             yield from rows
             if len(rows) < PAGE:
                 return
@@ -229,94 +173,3 @@ class Airflow:
     def _send(self, method: str, path: str, body: Mapping[str, Any] | None, *statuses: int) -> Any:
         answer = self._ask(method, f"api/v2/{path}", json=body)
         return answer.expect(*(statuses or (200, 201)))
-
-
-def _understood(read: Callable[[Any], T], row: Any) -> T:
-    """Read a part of an answer; one of another shape is the service's fault, and said so."""
-    try:
-        return read(row)
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-        raise ApiError(f"Airflow a répondu sous une forme inattendue : {str(row)[:200]}") from error
-
-
-def _when(text: Any) -> dt.datetime | None:
-    try:
-        found = dt.datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
-
-
-def read_dag(row: Mapping[str, Any]) -> Dag:
-    """Read a DAG as the API gives it."""
-    return Dag(
-        id=str(row["dag_id"]),
-        file=str(row.get("relative_fileloc") or row.get("fileloc") or ""),
-        description=str(row.get("description") or ""),
-        schedule=str(row.get("timetable_summary") or ""),
-        tags=tuple(str(t.get("name", "")) for t in row.get("tags") or [] if isinstance(t, dict)),
-        catchup=row.get("catchup"),
-        max_active_runs=int(row.get("max_active_runs") or 16),
-        start=_when(row.get("start_date")),
-        parsed=_began(row),
-    )
-
-
-def _began(row: Mapping[str, Any]) -> dt.datetime | None:
-    stamped = _when(row.get("last_parsed_time"))
-    if stamped is None:
-        return None
-    spent = min(3600.0, abs(float(row.get("last_parse_duration") or 0.0)))
-    return stamped - dt.timedelta(seconds=spent + PERSIST)
-
-
-def read_task(row: Mapping[str, Any]) -> Task:
-    """Read a task as the API gives it."""
-    delay = row.get("retry_delay") or {}
-    return Task(
-        id=str(row["task_id"]),
-        downstream=frozenset(str(t) for t in row.get("downstream_task_ids") or []),
-        retries=int(row.get("retries") or 0),
-        retry_delay=86_400.0 * float(delay.get("days", 0)) + float(delay.get("seconds", 0)),
-    )
-
-
-def _task_run(row: Mapping[str, Any]) -> TaskRun:
-    state, attempt = row.get("state"), row.get("try_number")
-    return TaskRun(str(row["task_id"]), str(state or ""), int(attempt or 0))
-
-
-def _run(row: Mapping[str, Any]) -> DagRun:
-    logical = _when(row.get("logical_date"))
-    return DagRun(
-        id=str(row["dag_run_id"]),
-        kind=str(row.get("run_type") or ""),
-        state=str(row.get("state") or ""),
-        day=logical.date() if logical else None,
-    )
-
-
-def read_failure(row: Mapping[str, Any]) -> ImportFailure:
-    """Read an import error: the last frame in the file itself is the line to show."""
-    file = str(row.get("filename") or "?")
-    trace = str(row.get("stack_trace") or "")[-20_000:]
-    name = file.rpartition("/")[2]
-    lines = [int(line) for path, line in _FRAME.findall(trace) if path.rpartition("/")[2] == name]
-    said = [line for line in trace.splitlines() if line.strip() and not line.startswith(" ")]
-    raised = [line for line in said if _RAISED.match(line)] or said or ["erreur inconnue"]
-    at = _when(row.get("timestamp")) or dt.datetime.fromtimestamp(0, dt.UTC)
-    return ImportFailure(file, lines[-1] if lines else None, raised[-1][:300], at)
-
-
-def _logged(detail: Any) -> str:
-    """Return « Type: message (file.py:12) » of a structured exception."""
-    if not isinstance(detail, list) or not detail or not isinstance(detail[0], dict):
-        return ""
-    first = detail[0]
-    listed = first.get("frames")
-    frames = [f for f in listed if isinstance(f, dict)] if isinstance(listed, list) else []
-    own = [f for f in frames if "/dags/" in str(f.get("filename"))] or frames
-    where = ""
-    if own:
-        where = f" ({str(own[-1].get('filename')).rpartition('/')[2]}:{own[-1].get('lineno')})"
-    return f"{first.get('exc_type')}: {str(first.get('exc_value'))[:300]}{where}"

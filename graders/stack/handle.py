@@ -14,13 +14,14 @@ from typing import Any
 import docker
 
 from graders.errors import MachineError, OutOfBounds, StackError
-from graders.http import Client, Wire
+from graders.http import Client
 from graders.model import Limits, Plan
 from graders.stack import commands, door, dress, files, owner
 from graders.stack.commands import LIMIT, Command
 from graders.stack.containers import Containers
 from graders.stack.evidence import ServiceState
 from graders.stack.streams import Output
+from graders.wire import Wire
 
 DATA, RESULTS = "donnees", "resultats"  # the folders of Work, as the plan's binds name them
 _STARTING = 30.0  # seconds that our own door may take

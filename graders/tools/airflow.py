@@ -10,7 +10,7 @@ from typing import Any
 
 from datagen import daily, daily_truths
 from graders import statics
-from graders.clients.airflow import ImportFailure
+from graders.clients.airflow_rows import ImportFailure
 from graders.model import Finding, Work
 from graders.suite import Suite, expect
 from graders.tools import airflow_local, airflow_roles, airflow_source

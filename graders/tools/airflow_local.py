@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from graders.clients import airflow as client
+from graders.clients import airflow_rows as rows
 from graders.errors import ApiError, OutOfBounds, StackError
 from graders.tools import airflow_parser, surroundings
 
@@ -26,21 +26,21 @@ class Parsed:
 
     found: Mapping[str, Any]
 
-    def dags(self) -> list[client.Dag]:
+    def dags(self) -> list[rows.Dag]:
         """Return the DAGs that the parsing found."""
-        return [client.read_dag(row) for row in self.found["dags"]]
+        return [rows.read_dag(row) for row in self.found["dags"]]
 
-    def dag(self, dag_id: str) -> client.Dag:
+    def dag(self, dag_id: str) -> rows.Dag:
         """Return one DAG with its details."""
-        return client.read_dag(self._row(dag_id))
+        return rows.read_dag(self._row(dag_id))
 
-    def tasks(self, dag_id: str) -> list[client.Task]:
+    def tasks(self, dag_id: str) -> list[rows.Task]:
         """Return the tasks of a DAG."""
-        return [client.read_task(row) for row in self._row(dag_id)["tasks"]]
+        return [rows.read_task(row) for row in self._row(dag_id)["tasks"]]
 
-    def import_failures(self) -> list[client.ImportFailure]:
+    def import_failures(self) -> list[rows.ImportFailure]:
         """Return the files that could not be imported."""
-        return [client.read_failure(row) for row in self.found["import_errors"]]
+        return [rows.read_failure(row) for row in self.found["import_errors"]]
 
     def _row(self, dag_id: str) -> Mapping[str, Any]:
         for row in self.found["dags"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from graders.clients.airflow import Task
+from graders.clients.airflow_rows import Task
 from graders.statics import fold
 
 EXTRACT, TRANSFORM, LOAD, NOTIFY = "extract", "transform", "load", "notify"

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from datagen import daily, daily_truths
-from graders.clients.airflow import Airflow, Dag, ImportFailure, Task, TaskRun
+from graders.clients.airflow import Airflow
+from graders.clients.airflow_rows import Dag, ImportFailure, Task, TaskRun
 from graders.errors import ApiError, OutOfBounds, Unchecked
 from graders.model import Work
 from graders.statics import fold

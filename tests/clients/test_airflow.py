@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graders.clients import airflow
-from graders.clients.airflow import Airflow, TaskRun, read_dag, read_failure, read_task
+from graders.clients.airflow import Airflow
+from graders.clients.airflow_rows import TaskRun, read_dag, read_failure, read_task
 from graders.errors import ApiError
 from tests.tools.airflow_fake import FakeAnswer
 

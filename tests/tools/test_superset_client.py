@@ -12,7 +12,8 @@ import pytest
 
 from graders.clients.superset import ANSWER, LANES, Superset
 from graders.errors import ApiError, OutOfBounds
-from graders.http import Answer, Client
+from graders.http import Client
+from graders.wire import Answer
 
 Route = Callable[..., tuple[int, Any]]
 URL = "http://superset:8088/"
