@@ -9,15 +9,15 @@ from pathlib import Path
 from datagen.errors import DatagenError
 
 COURSE_FILE = "cours.yaml"
-_SLUG = re.compile(r"[a-z0-9-]{1,40}")
+_SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
 def checked_slug(slug: str) -> str:
     """Return the team's slug, or raise DatagenError where it isn't one."""
     if not _SLUG.fullmatch(slug):
         raise DatagenError(
-            f"Nom d'équipe « {slug} » refusé : de 1 à 40 caractères parmi a-z, 0-9 et le tiret "
-            "(par exemple equipe-07)."
+            f"Nom d'équipe « {slug} » refusé : de 1 à 40 caractères parmi a-z, 0-9 et le tiret, "
+            "qui n'est pas le premier (par exemple equipe-07)."
         )
     return slug
 

@@ -6,6 +6,7 @@ import importlib
 import os
 import signal
 import sys
+import traceback
 from types import FrameType
 
 import click
@@ -60,14 +61,25 @@ def bareme() -> None:
 
 
 def main() -> None:
-    """Run the command line; a fault of ours or of the machine ends with exit code 2."""
+    """Run the command line; whatever is not the student's fault ends with exit code 2."""
     signal.signal(signal.SIGTERM, _stop)
     os.umask(0o022)  # containers of other users read the copy and the data
     try:
-        bareme(prog_name="bareme")
+        # Not standalone: click would end an interruption with 1, which says « refused » here.
+        sys.exit(bareme(prog_name="bareme", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("bareme : interrompu.", err=True)
     except BaremeError as error:
         click.echo(f"bareme : {error}", err=True)
-        sys.exit(OURS)
+    except OSError as error:
+        where = f"{error.filename} : " if error.filename else ""
+        click.echo(f"bareme : {where}{error.strerror or error}", err=True)
+    except Exception as error:
+        traceback.print_exc()
+        click.echo(f"bareme : faute du correcteur, à signaler : {error!r}", err=True)
+    sys.exit(OURS)
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:

@@ -238,7 +238,12 @@ def _validate(data: Any, schema: str, name: str) -> None:
 def _members(folder: Path, problems: dict[str, str]) -> tuple[str, ...]:
     """Return the names of equipe.yaml, beside the exercise or one level up."""
     for place in (folder.parent / "equipe.yaml", folder / "equipe.yaml"):
+        if not os.path.lexists(place):
+            continue
         if place.is_symlink() or not place.is_file() or place.stat().st_size > MiB:
+            problems[place.name] = (
+                f"{place.name} : un fichier ordinaire de 1 Mio au plus est attendu ; il n'est pas lu."
+            )
             continue
         team = _document(place, "team", problems)
         names = [m if isinstance(m, str) else m["nom"] for m in team.get("membres", [])]

@@ -80,8 +80,9 @@ def choose(wanted: str, suite: Suite[Any], *, trusted: bool) -> str:
     elif wanted == "static":
         return wanted
     if not suite.embedded:
+        absent = "" if wanted == "embedded" else ", et il n'y a pas de moteur ici"
         raise MachineError(
-            f"{suite.exercise} ne se corrige qu'avec Docker, et il n'y a pas de moteur ici : "
+            f"{suite.exercise} ne se corrige qu'avec Docker{absent} : "
             "« make engine » l'installe, « --static » ne vérifie que les fichiers."
         )
     if not trusted:

@@ -38,8 +38,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         folder = tmp_path / "course" / "exercises" / exercise
         folder.mkdir(parents=True)
         (folder / "rubric.yaml").write_text(RUBRIC.format(exercise=exercise, version=2), "utf-8")
-    solution = tmp_path / "solution"
-    solution.mkdir()
+    solution = tmp_path / "correction" / "solution"
+    solution.mkdir(parents=True)
     (solution / "a.sql").write_text("select 1")
     monkeypatch.setattr(course, "ROOT", tmp_path / "course")
     monkeypatch.delenv("BAREME_PASSWORD", raising=False)
@@ -52,7 +52,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def solution(root: Path) -> Path:
-    return root.parent / "solution"
+    return root.parent / "correction"
 
 
 @pytest.fixture
@@ -78,13 +78,31 @@ def test_seal_then_unlock(root: Path, solution: Path, secret: Path) -> None:
     assert "version 2" in sealed.output
     unlocked = run("unlock", "dbt", password=PASSWORD)
     assert unlocked.exit_code == 0, unlocked.output
-    assert (root / "corrections" / EX / "a.sql").read_text() == "select 1"
+    assert (root / "corrections" / EX / "solution/a.sql").read_text() == "select 1"
     again = failure(run("unlock", EX, password=PASSWORD))
     assert isinstance(again, UsageError)
     assert "--force" in str(again)
     assert run("unlock", EX, "--force", password=PASSWORD).exit_code == 0
     assert run("unlock", EX, "--to", root / "là", password=PASSWORD).exit_code == 0
-    assert (root / "là" / "a.sql").is_file()
+    assert (root / "là" / "solution/a.sql").is_file()
+
+
+def test_force_replaces_nothing_but_a_correction(root: Path, solution: Path) -> None:
+    run("seal", solution, "--exercise", EX, password=PASSWORD)
+    mine = root / "submissions"
+    (mine / "les-bleus").mkdir(parents=True)
+    refused = failure(run("unlock", EX, "--to", mine, "--force", password=PASSWORD))
+    assert "n'est pas une correction" in str(refused)
+    assert (mine / "les-bleus").is_dir()
+
+
+def test_what_is_no_correction_is_not_sealed(root: Path, solution: Path) -> None:
+    run("seal", solution, "--exercise", EX, password=PASSWORD)
+    archive = root / "solutions_encrypted" / f"{EX}.bareme"
+    before = archive.read_bytes()
+    (solution / "notes.txt").touch()
+    assert "solution/" in str(failure(run("seal", solution, "--exercise", EX, password=PASSWORD)))
+    assert archive.read_bytes() == before
 
 
 def test_a_wrong_password_writes_nothing(root: Path, solution: Path) -> None:
@@ -126,9 +144,9 @@ def test_an_exercise_without_an_archive(root: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe", b"x" * 2000])
-def test_a_password_file_without_a_password(root: Path, secret: Path, content: bytes) -> None:
+def test_a_password_file_without_a_password(solution: Path, secret: Path, content: bytes) -> None:
     secret.write_bytes(content)
-    error = failure(run("seal", root, "--exercise", EX, "--password-file", secret))
+    error = failure(run("seal", solution, "--exercise", EX, "--password-file", secret))
     assert "première ligne" in str(error)
 
 

@@ -8,10 +8,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from graders.commands.shared import CODES, FOLDER, OUT, graded, leave, options_of, shared
+from graders.commands.shared import (
+    CODES,
+    FOLDER,
+    OUT,
+    graded,
+    leave,
+    marks_of,
+    options_of,
+    shared,
+    writable,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from graders.batch import Done
+    from graders.model import Report
+    from graders.pipeline import Options
+    from graders.pullrequest import Change
 
 
 @click.command()
@@ -19,7 +32,7 @@ if TYPE_CHECKING:
 @click.option("--out", type=OUT, required=True, help="Dossier des rapports et de grades.csv.")
 @shared
 @click.option("--jobs", type=click.IntRange(1, 64), help="Corrections simultanées.")
-@click.option("--timeout", type=float, default=3600.0, help="Secondes par rendu.")
+@click.option("--timeout", type=click.IntRange(1, 86_400), default=3600, help="Secondes par rendu.")
 def batch(
     root: Path,
     out: Path,
@@ -30,7 +43,7 @@ def batch(
     key_file: Path | None,
     engine_runtime: str,
     jobs: int | None,
-    timeout: float,
+    timeout: int,
 ) -> None:
     """Corrige tous les rendus de ROOT, chacun dans son processus, et écrit grades.csv."""
     from rich.console import Console
@@ -40,11 +53,14 @@ def batch(
     from graders import reports
 
     todo = batches.targets([root])
-    flags = ["--runtime", runtime]
-    flags += [f for f, on in (("--static", static), ("--trust", trust)) if on]
-    flags += ["--marks", str(marks.resolve())] if marks else []
-    flags += ["--key-file", str(key_file.resolve())] if key_file else []
-    flags += ["--engine-runtime", engine_runtime] if engine_runtime else []
+    for told in batches.overlooked(root):
+        click.echo(f"Laissé de côté : {told}", err=True)
+    writable(out)
+    flags = _flags(runtime, static, trust, marks, key_file, engine_runtime)
+    if marks:
+        absent = sorted(marks_of(marks).keys() - {target.team for target in todo})
+        if absent:
+            click.echo(f"{marks} : équipes sans rendu : {', '.join(absent)}", err=True)
     console = Console(stderr=True)
     with Progress(
         "{task.description}",
@@ -72,6 +88,23 @@ def batch(
     again = sum(r.outcome.value == "to_regrade" for r in rows)
     click.echo(f"{len(rows)} rendus, dont {again} à recorriger : {out / 'grades.csv'}")
     sys.exit(batches.OURS if any(d.code == batches.OURS for d in ended) else batches.GRADED)
+
+
+def _flags(
+    runtime: str,
+    static: bool,
+    trust: bool,
+    marks: Path | None,
+    key_file: Path | None,
+    engine_runtime: str,
+) -> list[str]:
+    """Return the options that each submission's own process is given."""
+    flags = ["--runtime", runtime]
+    flags += [f for f, on in (("--static", static), ("--trust", trust)) if on]
+    flags += ["--marks", str(marks.resolve())] if marks else []
+    flags += ["--key-file", str(key_file.resolve())] if key_file else []
+    flags += ["--engine-runtime", engine_runtime] if engine_runtime else []
+    return flags
 
 
 def _line(done: Done) -> str:
@@ -104,37 +137,67 @@ def pr(
     engine_runtime: str,
 ) -> None:
     """Corrige ce qu'une pull request change, avec le barème et les correcteurs de la base."""
-    import dataclasses
+    from graders import course, pullrequest, reports
+    from graders.errors import BaremeError, SubmissionError
+    from graders.text import inert, one_line
 
-    from graders import course, pipeline, pullrequest, reports
-    from graders.errors import SubmissionError
+    writable(out)
+
+    def summed_up(text: str) -> None:
+        reports.write_text(out / "resume.md", text)
+
+    def one(change: Change, exercise: str) -> Report:
+        options = options_of(
+            exercise,
+            "static" if static else runtime,
+            trust=trust,
+            team=change.team,
+            marks=marks,
+            key_file=key_file,
+            engine_runtime=engine_runtime,
+        )
+        return _graded(repo.resolve(), change, exercise, options)
 
     try:
         change = pullrequest.read(repo.resolve(), base, head, course.exercises())
-        ended = []
-        for exercise in change.exercises:
-            with pipeline.scratch() as place:
-                folder = pullrequest.write_out(repo.resolve(), change, exercise, place)
-                options = options_of(
-                    exercise,
-                    "static" if static else runtime,
-                    trust=trust,
-                    team=change.team,
-                    marks=marks,
-                    key_file=key_file,
-                    engine_runtime=engine_runtime,
-                )
-                report = graded(folder, exercise, options, None, False, False)
-                ended.append(dataclasses.replace(report, commit=change.head))
+        ended = [one(change, exercise) for exercise in change.exercises]
     except SubmissionError as error:
-        out.mkdir(parents=True, exist_ok=True)
-        refusal = f"### Pull request refusée\n\n{reports.markdown.escape(str(error))}\n"
-        (out / "resume.md").write_text(refusal, "utf-8")
-        click.echo(f"Refusé : {error}", err=True)
+        summed_up(f"### Pull request refusée\n\n{reports.markdown.escape(str(error))}\n")
+        click.echo(f"Refusé : {inert(one_line(error, 1000))}", err=True)
         sys.exit(CODES["refused"])
+    except BaremeError as error:
+        why = reports.markdown.escape(str(error))
+        summed_up(f"### Pull request non corrigée\n\nCe n'est pas la faute du rendu. {why}\n")
+        raise
     for report in ended:
         reports.write(report, out)
-    out.mkdir(parents=True, exist_ok=True)
-    summary = "\n".join(reports.markdown.render(r) for r in ended)
-    (out / "resume.md").write_text(summary, "utf-8")
+    told = _besides(change, course.exercises())
+    parts = [reports.markdown.escape(told)] * bool(told)
+    summed_up("\n".join([*parts, *(reports.markdown.render(r) for r in ended)]))
+    if told:
+        click.echo(told, err=True)
+    if not ended and change.others:
+        sys.exit(CODES["refused"])
     leave(ended)
+
+
+def _graded(repo: Path, change: Change, exercise: str, options: Options) -> Report:
+    """Grade one changed submission from its blobs."""
+    import dataclasses
+
+    from graders import pipeline, pullrequest
+
+    with pipeline.scratch() as place:
+        folder = pullrequest.write_out(repo, change, exercise, place)
+        report = graded(folder, exercise, options, None, False, False)
+    return dataclasses.replace(report, commit=change.head)
+
+
+def _besides(change: Change, known: list[str]) -> str:
+    """Say what was not graded: folders that are no exercise's, or nothing at all."""
+    if change.others:
+        return (
+            f"Non corrigé, aucun exercice ne porte ce nom : {', '.join(change.others)}. "
+            f"Les exercices : {', '.join(known)}."
+        )
+    return "" if change.exercises else "Aucun rendu n'a changé : rien n'est à corriger."

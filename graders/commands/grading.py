@@ -6,7 +6,18 @@ from pathlib import Path
 
 import click
 
-from graders.commands.shared import FOLDER, OUT, RUNTIMES, graded, leave, options_of, shared
+from graders.commands.shared import (
+    FOLDER,
+    OUT,
+    RUNTIMES,
+    graded,
+    leave,
+    options_of,
+    shared,
+    writable,
+)  # fmt: skip
+
+SEED = click.IntRange(0, 2**63 - 1)
 
 
 @click.command()
@@ -14,7 +25,9 @@ from graders.commands.shared import FOLDER, OUT, RUNTIMES, graded, leave, option
 @shared
 @click.option("--exercise", help="Exercice, si le dossier n'en porte pas le nom.")
 @click.option("--team", help="Équipe, si le dossier parent n'en porte pas le nom.")
-@click.option("--replay", type=int, help="Graine cachée d'un rapport à rejouer.")
+@click.option(
+    "--replay", type=click.IntRange(0, 2**63 - 1), help="Graine cachée d'un rapport à rejouer."
+)
 @click.option("--out", type=OUT, help="Dossier des rapports (JSON, HTML, JUnit).")
 @click.option("--json", "as_json", is_flag=True, help="Écrit le rapport JSON sur la sortie.")
 def grade(
@@ -33,8 +46,14 @@ def grade(
 ) -> None:
     """Corrige des rendus. Codes : 0 corrigé, 1 refusé (rendu), 2 à recorriger (machine)."""
     from graders import batch as batches
+    from graders.errors import UsageError
 
     found = batches.targets(paths, exercise)
+    if len(found) > 1 and (as_json or team):
+        what = "--json" if as_json else "--team"
+        raise UsageError(f"{what} vaut pour un seul rendu ; il y en a {len(found)} ici.")
+    if out is not None:
+        writable(out)
     reports = []
     for target in found:
         options = options_of(
@@ -72,6 +91,7 @@ def check(what: str, team: str | None, runtime: str, static: bool, out: Path) ->
             raise
         click.echo(f"{error}\nSeuls les fichiers sont vérifiés.", err=True)
         options = options_of(exercise, "static", trust=True, team=team or folder.parent.name)
+    writable(out)
     click.echo(f"Vérification de {folder} ({course.exercise(exercise).name})", err=True)
     leave([graded(folder, exercise, options, out, False, True)])
 

@@ -33,6 +33,7 @@ def selftest(
     """Corrige la solution (20/20), le départ (0) et chaque mutant ; table des mutants."""
     from graders import course, pipeline
     from graders.commands.vault import password as ask
+    from graders.errors import UsageError
 
     names = [course.exercise(e).name for e in exercises] or course.exercises()
     secret = "" if corrections else ask(password_file)
@@ -40,6 +41,8 @@ def selftest(
     for name in names:
         with pipeline.scratch() as place:
             opened = corrections / name if corrections else _open(name, secret, place)
+            if not (opened / "solution").is_dir():
+                raise UsageError(f"« {opened} » ne contient pas de dossier solution/.")
             healthy &= _selftest(name, opened, place, runtime, only, jobs)
     sys.exit(0 if healthy else 1)
 
@@ -59,11 +62,14 @@ def _selftest(
 
     from graders import batch as batches
     from graders import course, pipeline, rubric, selftest, tools
+    from graders.errors import UsageError
 
     folder = course.exercise(name)
     rules = rubric.load(folder)
     runtime = pipeline.choose(runtime, tools.suite(name), trusted=True)
     todo = selftest.cases(opened, folder / "starter", rules, place / "cases")
+    if unknown := set(only) - {c.name for c in todo}:
+        raise UsageError(f"{name} n'a pas ces cas : {', '.join(sorted(unknown))}.")
     todo = [c for c in todo if not only or c.name in only]
     memory = rules.limits.memory if runtime == "docker" else 1024
     started = time.monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +18,7 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 OUT = click.Path(file_okay=False, path_type=Path)
 RUNTIMES = click.Choice(["auto", "docker", "embedded"])
+LEAST_KEY = 16  # bytes
 CODES = {"graded": 0, "refused": 1, "to_regrade": 2}
 
 
@@ -62,12 +63,16 @@ def options_of(
         click.echo(
             "Sans Docker : le code du rendu tourne sur cette machine, sans isolement.", err=True
         )
+    if engine_runtime and chosen == "docker":
+        from graders.stack import engine
+
+        engine.check_runtime(engine_runtime)
     return pipeline.Options(
         runtime=chosen,
         team=team,
-        key=key_file.read_bytes().strip() if key_file else None,
+        key=_key(key_file) if key_file else None,
         replay=replay,
-        marks=_marks(marks, team, exercise),
+        marks=marks_of(marks).get(team, {}).get(exercise, {}) if marks else {},
         engine_runtime=engine_runtime,
         say=(lambda _: None) if quiet else _say,
     )
@@ -95,17 +100,80 @@ def _no_password_in_sight() -> None:
         )
 
 
-def _marks(path: Path | None, team: str, exercise: str) -> Mapping[str, float]:
+def _key(path: Path) -> bytes:
+    """Return the key; UsageError where it is one that can be guessed."""
     from graders.errors import UsageError
+
+    with path.open("rb") as file:
+        key = file.read(4096).strip()
+    if len(key) < LEAST_KEY:
+        raise UsageError(
+            f"{path} : une clé d'au moins {LEAST_KEY} octets est attendue "
+            "(« openssl rand -hex 32 » en écrit une)."
+        )
+    return key
+
+
+def marks_of(path: Path) -> dict[str, dict[str, dict[str, float]]]:
+    """Return an instructor's marks by team, exercise and criterion.
+
+    UsageError names what is none: an exercise or a criterion that does not exist or that is not
+    marked by a person, a mark out of its range.
+    """
+    from graders import course, rubric
+    from graders.errors import SubmissionError, UsageError
     from graders.untrusted import read_yaml
 
-    if path is None:
-        return {}
-    data = read_yaml(path.read_bytes(), path.name)
-    marks = (data.get(team) or {}).get(exercise) or {}
-    if not all(isinstance(v, int | float) for v in marks.values()):
-        raise UsageError(f"{path} : {team}, {exercise} : un nombre par critère est attendu.")
-    return {str(k): float(v) for k, v in marks.items()}
+    try:
+        data = read_yaml(path.read_bytes(), str(path))
+    except SubmissionError as error:
+        raise UsageError(str(error)) from error
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for team, exercises in _mapping(data, path):
+        found[team] = {}
+        for exercise, marks in _mapping(exercises, path, team):
+            if exercise not in course.exercises():
+                raise UsageError(f"{path} : {team} : « {exercise} » n'est pas un exercice.")
+            rules = rubric.load(course.exercise(exercise))
+            most = {c.id: c.points for c in rules.criteria if c.human}
+            found[team][exercise] = {}
+            for name, mark in _mapping(marks, path, team, exercise):
+                place = f"{path} : {team}, {exercise}, {name}"
+                if name not in most:
+                    raise UsageError(
+                        f"{place} : ce critère ne se note pas à la main "
+                        f"({', '.join(most) or 'aucun'} dans cet exercice)."
+                    )
+                number = isinstance(mark, int | float) and not isinstance(mark, bool)
+                if not number or not 0 <= mark <= most[name]:
+                    raise UsageError(f"{place} : un nombre de 0 à {most[name]:g} est attendu.")
+                found[team][exercise][name] = float(mark)
+    return found
+
+
+def _mapping(value: object, *place: object) -> Iterable[tuple[str, Any]]:
+    from graders.errors import UsageError
+
+    if not isinstance(value, dict):
+        raise UsageError(
+            f"{' : '.join(map(str, place))} : équipe, exercice, critère puis note sont attendus, "
+            "l'un sous l'autre."
+        )
+    return ((str(k), v) for k, v in value.items())
+
+
+def writable(out: Path) -> None:
+    """Make the reports' folder before anything is graded; UsageError where it cannot be one."""
+    import os
+
+    from graders.errors import UsageError
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"« {out} » ne peut pas être créé : {error.strerror}.") from error
+    if not os.access(out, os.W_OK | os.X_OK):
+        raise UsageError(f"« {out} » : vous n'avez pas le droit d'y écrire.")
 
 
 def graded(

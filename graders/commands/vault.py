@@ -15,6 +15,7 @@ import click
 VARIABLE = "BAREME_PASSWORD"
 NEW_VARIABLE = "BAREME_NEW_PASSWORD"
 _MAX_PASSWORD = 1024
+PARTS = frozenset({"solution", "mutants", "variante"})  # what a correction is made of
 
 _file = click.option(
     "--password-file",
@@ -31,11 +32,14 @@ _file = click.option(
 def unlock(exercise: str, to: Path | None, force: bool, password_file: Path | None) -> None:
     """Déverrouille la correction d'un exercice."""
     from graders import course, rubric, vault
+    from graders.errors import UsageError
 
     folder = course.exercise(exercise, course.ROOT)
     archive = _archive(course.ROOT, folder.name)
     target = to or course.ROOT / "corrections" / folder.name
     vault.check_target(target, force=force)  # before asking for a password in vain
+    if target.is_dir() and {path.name for path in target.iterdir()} - PARTS:
+        raise UsageError(f"{target} n'est pas une correction : il ne sera pas remplacé.")
     at_least = rubric.load(folder).version
     secret = password(password_file)
     vault.unlock(archive, folder.name, secret, target, force, at_least=at_least)
@@ -49,7 +53,13 @@ def unlock(exercise: str, to: Path | None, force: bool, password_file: Path | No
 def seal(folder: Path, exercise: str, password_file: Path | None) -> None:
     """Scelle le dossier DIR dans solutions_encrypted/EX.bareme."""
     from graders import course, rubric, vault
+    from graders.errors import UsageError
 
+    if not (folder / "solution").is_dir() or {p.name for p in folder.iterdir()} - PARTS:
+        raise UsageError(
+            f"{folder} : une correction est un dossier solution/, et rien d'autre à côté que "
+            "mutants/ et variante/."
+        )
     found = course.exercise(exercise, course.ROOT)
     archive = _archive(course.ROOT, found.name)
     version = rubric.load(found).version

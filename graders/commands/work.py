@@ -26,7 +26,10 @@ def start(exercise: str, team: str) -> None:
 
     folder = course.exercise(exercise)
     if not intake.SLUG.fullmatch(team):
-        raise UsageError(f"« {team} » : minuscules sans accent, chiffres et tirets (40 au plus).")
+        raise UsageError(
+            f"« {team} » : minuscules sans accent, chiffres et tirets (40 au plus, le premier n'est pas un "
+            "tiret)."
+        )
     target = Path("submissions", team, folder.name)
     if target.exists():
         raise UsageError(f"« {target} » existe déjà : rien n'a été changé.")

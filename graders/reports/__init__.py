@@ -12,7 +12,18 @@ from graders.reports import console, csv, html, json, junit, markdown
 from graders.reports.files import write_text
 from graders.text import file_name
 
-__all__ = ["REPORTERS", "Reporter", "console", "csv", "html", "json", "junit", "markdown", "write"]
+__all__ = [
+    "REPORTERS",
+    "Reporter",
+    "console",
+    "csv",
+    "html",
+    "json",
+    "junit",
+    "markdown",
+    "write",
+    "write_text",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,17 @@ def lacking() -> str:
     return ""
 
 
+def check_runtime(name: str) -> None:
+    """Raise MachineError where the engine has no OCI runtime of this name."""
+    client = connect()
+    try:
+        known = sorted(client.info().get("Runtimes") or {})
+    finally:
+        client.close()
+    if name not in known:
+        raise MachineError(f"le moteur n'a pas de runtime « {name} » (il a : {', '.join(known)}).")
+
+
 def environment() -> dict[str, str]:
     """Return the variables that lead Compose to the same engine as the SDK."""
     names = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
