@@ -132,6 +132,24 @@ def resolve(official: str, images: Mapping[str, str]) -> str:
     return found.usable
 
 
+def differs(official: str, images: Mapping[str, str]) -> str:
+    """Say in French that an official name asks for another version than the one used, or "".
+
+    `postgres:15.4` and `postgres:15` are the same version; no tag, or `latest`, is none.
+    """
+    used = catalogue()[images[bare(official)]].reference
+    asked, ours = (re.findall(r"\d+", _tag(name)) for name in (official, used))
+    shared = min(len(asked), len(ours), 3)
+    if shared and asked[:shared] == ours[:shared]:
+        return ""
+    return f"« {official} » : la correction se fait avec « {used} », écrivez cette version."
+
+
+def _tag(official: str) -> str:
+    name = official.partition("@")[0]
+    return name[len(re.sub(r":[^:/]+$", "", name)) :]
+
+
 def state(client: docker.DockerClient, recipe: Recipe) -> State:
     """Return what the engine has of `recipe`."""
     local, official = _get(client, recipe.tag), _get(client, recipe.reference)

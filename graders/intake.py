@@ -190,9 +190,10 @@ def _deliverables(root: Path, rubric: Rubric, copy: _Copy) -> dict[str, str]:
         name = str(wanted["name"])
         place = root / name
         is_right = Path.is_dir if wanted.get("folder") else Path.is_file
-        if is_right(place):
+        if is_right(place) or (name in COMPOSE and any((root / n).is_file() for n in COMPOSE)):
             continue
         patterns = [fold(p) for p in wanted.get("patterns", [])] + [fold(Path(name).name)]
+        patterns += [fold(Path(name).with_suffix(".yml").name)] * name.endswith(".yaml")
         found = [
             p for p in files if is_right(p) and any(fnmatchcase(fold(p.name), q) for q in patterns)
         ]
@@ -242,7 +243,7 @@ def _members(folder: Path, problems: dict[str, str]) -> tuple[str, ...]:
             continue
         if place.is_symlink() or not place.is_file() or place.stat().st_size > MiB:
             problems[place.name] = (
-                f"{place.name} : un fichier ordinaire de 1 Mio au plus est attendu ; il n'est pas lu."
+                f"{place.name} n'est pas lu : un fichier ordinaire de 1 Mio au plus est attendu."
             )
             continue
         team = _document(place, "team", problems)

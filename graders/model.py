@@ -156,6 +156,7 @@ class Plan:
 
     project: str
     document: Mapping[str, Any]
+    notices: tuple[str, ...] = ()  # what was replaced, in French
 
 
 @dataclass(frozen=True, slots=True)

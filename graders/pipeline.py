@@ -8,6 +8,7 @@ folder --intake--> Submission --static checks--> Results
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime as dt
 import hashlib
 import logging
@@ -147,17 +148,19 @@ def vet(work: Work, runtime: str) -> Plan:
     The embedded and static runtimes vet it too, so that a submission's score does not depend on
     the machine; images are then left under their official names, since none is started.
     """
-    image: Callable[[str], str] = str
-    if runtime == "docker":
-        from graders import images  # noqa: PLC0415 - the docker SDK costs 0.2 s
+    from graders import images  # noqa: PLC0415 - the docker SDK costs 0.2 s
 
-        def image(official: str) -> str:
-            return images.resolve(official, work.rubric.images)
+    notices: dict[str, str] = {}
+
+    def image(official: str) -> str:
+        notices[official] = images.differs(official, work.rubric.images)
+        return images.resolve(official, work.rubric.images) if runtime == "docker" else official
 
     found = policy.find(work.submission.root)
     project = f"bareme-{work.submission.exercise[:2]}-{secrets.token_hex(4)}"
     document = compose.resolve(found, project, work.scratch)
-    return policy.vet(found, document, work, image)
+    plan = policy.vet(found, document, work, image)
+    return dataclasses.replace(plan, notices=tuple(n for n in notices.values() if n))
 
 
 def live(
@@ -296,7 +299,9 @@ def _report(
         outcome=outcome,
         results=tuple(results),
         out_of=work.rubric.out_of,
-        notices=work.submission.notices + tuple(work.submission.problems.values()),
+        notices=work.submission.notices
+        + tuple(work.submission.problems.values())
+        + (plan.notices if plan else ()),
         provenance=provenance,
     )
 

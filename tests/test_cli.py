@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -190,3 +191,32 @@ def test_a_pull_request_always_has_its_summary(tmp_path: Path) -> None:
                   "--out", str(tmp_path / "r"), cwd=ROOT)  # fmt: skip
     assert lost.returncode == 2
     assert "absent" in (tmp_path / "r/resume.md").read_text("utf-8")
+
+
+def test_from_anywhere_in_the_course_the_work_begins_at_its_top(tmp_path: Path) -> None:
+    below = tmp_path / "exercises/07_dbt"
+    below.mkdir(parents=True)
+    shutil.copy(ROOT / "cours.yaml", tmp_path)
+    assert bareme("start", "07_dbt", "--team", "les-bleus", cwd=below).returncode == 0
+    assert (tmp_path / "submissions/les-bleus/07_dbt").is_dir()
+
+
+def test_data_alone_makes_no_second_team(tmp_path: Path) -> None:
+    work(tmp_path)
+    (tmp_path / "submissions/demo/07_dbt/donnees").mkdir(parents=True)
+    done = bareme("check", "07_dbt", "--static", cwd=tmp_path)
+    assert "Plusieurs équipes" not in done.stderr
+    assert "les-bleus" in done.stdout
+
+
+def test_another_version_and_another_name_are_told(tmp_path: Path) -> None:
+    folder = work(tmp_path)
+    text = (folder / "compose.yaml").read_text("utf-8").replace("postgres:15", "postgres:99")
+    (folder / "compose.yaml").unlink()
+    (folder / "docker-compose.yml").write_text(text, "utf-8")
+    (folder / "reponses.yaml").rename(folder / "reponses.yml")
+    done = bareme("check", "07_dbt", "--static", "--out", "r", cwd=tmp_path)
+    told = json.loads((tmp_path / "r/les-bleus-07_dbt.json").read_text("utf-8"))["notices"]
+    assert any("« postgres:99 » : la correction se fait avec « postgres:15 »" in t for t in told)
+    assert any("« reponses.yaml » a été trouvé sous le nom « reponses.yml »" in t for t in told)
+    assert not any("compose.yaml" in t for t in told), done.stdout

@@ -271,3 +271,19 @@ def test_scripts_parse_and_are_executable(script: str) -> None:
     assert path.stat().st_mode & 0o100
     shell = path.read_text("utf-8").partition("\n")[0].removeprefix("#!").split()[-1]
     subprocess.run([shutil.which(Path(shell).name) or shell, "-n", str(path)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("official", "differs"),
+    [
+        ("postgres:15", False),
+        ("docker.io/library/postgres:15.4-alpine", False),
+        ("postgres:16", True),
+        ("postgres", True),
+        ("postgres:latest", True),
+    ],
+)
+def test_another_version_is_told(official: str, differs: bool) -> None:
+    told = images.differs(official, {"postgres": "postgres"})
+    assert bool(told) is differs
+    assert ("postgres:15" in told) is differs

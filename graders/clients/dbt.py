@@ -59,7 +59,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How one command ended; `running` names the nodes at work when it was stopped."""
+    """How one command ended; `running` names the nodes at work when it was stopped.
+
+    `aside` has the files that parsing was done without, and what dbt said of each.
+    """
 
     success: bool = False
     error: str = ""
@@ -67,6 +70,7 @@ class Answer:
     late: bool = False
     running: tuple[str, ...] = ()
     seconds: float = 0.0
+    aside: Mapping[str, str] = field(default_factory=dict)
 
     def failures(self, *, tests: bool) -> tuple[Row, ...]:
         """Return the tests, or the other nodes, that ended badly."""
@@ -130,7 +134,8 @@ def _answer(raw: Mapping[str, Any], notes: Path) -> Answer:
         error = "" if raw.get("late") else "dbt s'est arrêté brutalement (mémoire épuisée ?)."
         return Answer(late=True, error=error, running=running)
     rows = tuple(Row(r["id"], r["status"], r["message"]) for r in raw["rows"])
-    return Answer(raw["success"], raw["error"], rows, seconds=raw["seconds"])
+    aside = {a["path"]: a["error"] for a in raw.get("aside", [])}
+    return Answer(raw["success"], raw["error"], rows, seconds=raw["seconds"], aside=aside)
 
 
 @dataclass(frozen=True)

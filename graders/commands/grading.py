@@ -105,7 +105,8 @@ def _own(what: str, team: str | None) -> tuple[Path, str]:
     if path.is_dir() and path.resolve().name in course.exercises():
         return path.resolve(), path.resolve().name
     exercise = course.exercise(what).name
-    teams = [team] if team else [p.parent.name for p in Path("submissions").glob(f"*/{exercise}")]
+    begun = (p for p in Path("submissions").glob(f"*/{exercise}") if _begun(p))
+    teams = [team] if team else [p.parent.name for p in begun]
     if len(teams) != 1:
         raise UsageError(
             f"Pas de dossier submissions/<équipe>/{exercise} ici."
@@ -116,3 +117,8 @@ def _own(what: str, team: str | None) -> tuple[Path, str]:
     if not folder.is_dir():
         raise UsageError(f"Le dossier « {folder} » n'existe pas : « bareme start {exercise} ».")
     return folder.resolve(), exercise
+
+
+def _begun(folder: Path) -> bool:
+    """Say whether a folder holds more than the data that `make datagen` writes by itself."""
+    return folder.is_dir() and any(path.name != "donnees" for path in folder.iterdir())

@@ -19,6 +19,7 @@ DEMO = "07_dbt"
 @click.option("--team", required=True, help="Votre équipe : minuscules, chiffres et tirets.")
 def start(exercise: str, team: str) -> None:
     """Copie le dossier de départ d'un exercice dans submissions/<équipe>/<exercice>/."""
+    import os
     import shutil
 
     from graders import course, intake
@@ -27,10 +28,12 @@ def start(exercise: str, team: str) -> None:
     folder = course.exercise(exercise)
     if not intake.SLUG.fullmatch(team):
         raise UsageError(
-            f"« {team} » : minuscules sans accent, chiffres et tirets (40 au plus, le premier n'est pas un "
-            "tiret)."
+            f"« {team} » : minuscules sans accent, chiffres et tirets (40 caractères au plus, "
+            "dont le premier n'est pas un tiret)."
         )
-    target = Path("submissions", team, folder.name)
+    here = Path.cwd()
+    top = next((p for p in (here, *here.parents) if (p / "cours.yaml").is_file()), here)
+    target = Path(os.path.relpath(top / "submissions" / team / folder.name))
     if target.exists():
         raise UsageError(f"« {target} » existe déjà : rien n'a été changé.")
     shutil.copytree(folder / "starter", target)

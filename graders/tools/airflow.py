@@ -11,6 +11,7 @@ from typing import Any
 from datagen import daily, daily_truths
 from graders import statics
 from graders.clients.airflow_rows import ImportFailure
+from graders.errors import ApiError
 from graders.model import Finding, Work
 from graders.suite import Suite, expect
 from graders.tools import airflow_local, airflow_roles, airflow_source
@@ -97,7 +98,10 @@ def import_dag(session: Session) -> Finding:
         hints = airflow_source.read(session.work.submission.root / "dags").habits
         hint = " ; ".join(str(h) for h in hints if h.breaks)
         return Finding(0.0, f"Import impossible : {shown}.", hint=hint[:1500])
-    _ = session.dag  # a folder without the DAG imports without an error too
+    try:
+        _ = session.dag  # a folder without the DAG imports without an error too
+    except ApiError as error:
+        return Finding(0.0, str(error), hint=f'Donnez-lui cet identifiant : "{session.dag_id}".')
     return Finding(1.0)
 
 

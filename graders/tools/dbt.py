@@ -85,7 +85,8 @@ def build(session: Session) -> Finding:
     """`dbt build` passes: every imposed model is built, tests run and none fails."""
     state = session.team
     bad = [r for r in state.answer.rows if r.failed]
-    complaints = [_stopped(state.answer, state.stuck), _failures(session, bad) if bad else ""]
+    complaints = [f"dbt ne peut pas lire {error}." for error in session.aside.values()]
+    complaints += [_stopped(state.answer, state.stuck), _failures(session, bad) if bad else ""]
     if any(complaints):
         return Finding(0.0, " ".join(filter(None, complaints)))
     built = {n for n, m in session.models.items() if m["unique_id"] not in state.unbuilt}

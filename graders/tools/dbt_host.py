@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import tempfile
 import threading
@@ -23,7 +22,7 @@ import yaml
 
 from graders.clients.dbt import Dbt
 from graders.errors import MachineError
-from graders.tools import dbt_worker
+from graders.tools import dbt_project, dbt_worker
 from graders.tools.dbt_project import Project
 
 LIMITS = {"as": 8 << 30, "fsize": 1 << 30, "core": 0}  # bytes
@@ -72,12 +71,13 @@ class HostWorker:
 def start(project: Project, place: Path, lanes: int, cpu: int) -> Iterator[Dbt]:
     """Give a warm dbt on a copy of the project; its whole process group ends with the block."""
     exchange, copy, home = place / "echange", place / "projet", place / "maison"
-    shutil.copytree(project.root, copy)
+    dbt_project.copy(project.root, copy)
     home.mkdir()
     _write_profile(project, home)
     Dbt.prepare(
         exchange,
         {
+            "project": str(copy),
             "options": ["--project-dir", str(copy), "--profiles-dir", str(home),
                         "--target", "duckdb"],
             "limits": LIMITS,

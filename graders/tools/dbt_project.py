@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -72,6 +74,16 @@ def load(root: Path) -> Project:
     packages = _packages(root, folder)
     name = str(config.get("name") or "")
     return Project(folder, name, profile, profiles, outputs, packages)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a project for dbt to read, without the mark that Windows puts before UTF-8 text."""
+    shutil.copytree(source, target)
+    for path in target.rglob("*"):
+        if path.suffix in (".sql", ".yml", ".yaml", ".md", ".csv") and path.is_file():
+            data = path.read_bytes()
+            if data.startswith(codecs.BOM_UTF8):
+                path.write_bytes(data.removeprefix(codecs.BOM_UTF8))
 
 
 def _outputs(

@@ -77,12 +77,19 @@ class Session:
     """Everything the live checks and drills ask of one submission; each thing is done once."""
 
     def __init__(
-        self, work: Work, dbt: Dbt, warehouse: Warehouse, manifest: Manifest, say: Say
+        self,
+        work: Work,
+        dbt: Dbt,
+        warehouse: Warehouse,
+        manifest: Manifest,
+        say: Say,
+        aside: Mapping[str, str],
     ) -> None:
         self.work = work
         self.dbt = dbt
         self.warehouse = warehouse
         self.manifest = manifest
+        self.aside = {path: readable(error) for path, error in aside.items()}
         self.say = say
         self.pool = ThreadPoolExecutor(warehouse.lanes)
         self._ahead: Future[State] | None = None
@@ -194,6 +201,9 @@ class Session:
     def _rows(self, lane: int, name: str, limit: int, unbuilt: Mapping[str, str]) -> pd.DataFrame:
         node = self.models.get(name)
         if node is None:
+            for path, error in self.aside.items():
+                if fold(Path(path).stem) == name:
+                    raise ApiError(f"dbt ne peut pas le lire : {error}")
             raise ApiError("ce modèle n'est pas dans le projet")
         if status := unbuilt.get(str(node["unique_id"])):
             raise ApiError(_STATUSES.get(status, f"dbt ne l'a pas construit ({status})"))
@@ -260,6 +270,7 @@ def open_session(work: Work, dbt: Dbt, warehouse: Warehouse, cpu: float, say: Sa
     if answer.late:
         raise OutOfBounds(f"dbt n'a pas fini de lire le projet en {cpu:.0f} s de calcul.")
     if not answer.success:
-        raise ApiError(f"dbt ne peut pas lire le projet. {readable(answer.error)}")
+        told = [readable(error) for error in answer.aside.values()] or [readable(answer.error)]
+        raise ApiError(f"dbt ne peut pas lire le projet. {told[0]}")
     manifest = Manifest(read_json(dbt.exchange / "parse" / "manifest.json"))
-    return Session(work, dbt, warehouse, manifest, say)
+    return Session(work, dbt, warehouse, manifest, say, answer.aside)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +14,7 @@ import pandas as pd
 from graders.clients.dbt import Dbt
 from graders.errors import ApiError, StackError
 from graders.stack import Output, Stack
-from graders.tools import dbt_worker
+from graders.tools import dbt_project, dbt_worker
 from graders.tools.dbt_project import Project
 from graders.tools.dbt_warehouse import READ_LIMIT, Relation
 
@@ -51,10 +50,11 @@ def start(project: Project, service: str, stack: Stack, place: Path, cpu: int) -
     if not target:
         raise StackError("profiles.yml n'a aucune cible de type postgres.")
     exchange, copy = place / "echange", place / "projet"
-    shutil.copytree(project.root, copy)
+    dbt_project.copy(project.root, copy)
     Dbt.prepare(
         exchange,
         {
+            "project": "/bareme/projet",
             "options": ["--project-dir", "/bareme/projet", "--profiles-dir", "/bareme/profil",
                         "--target", target],
             "limits": {},

@@ -17,6 +17,7 @@ def hard_coded(node: Mapping[str, object]) -> bool:
 
 _WHERE = re.compile(r"(?P<file>[\w./-]{1,200}\.(?:sql|ya?ml|csv|md))\b")
 _LINE = re.compile(r"\bline (?P<line>\d+)\b")
+_PLACE = re.compile(r"^[\w./-]+\.(?:sql|ya?ml|md)(?:, line \d+)?: ")
 _SQL_LINE = re.compile(r"^\s*LINE \d+: (?P<text>.+)$", re.MULTILINE)
 _BANNER = re.compile(
     r"^\s*(Runtime|Database|Compilation|Parsing) Error( in .*)?$|^\s*compiled code at .*$",
@@ -36,7 +37,8 @@ def readable(message: str, source: str = "") -> str:
     number = line["line"] if line else _written(source, quoted["text"]) if quoted else ""
     place = [where["file"]] if where else []
     place += [f"ligne {number}"] if number else []
-    text = " ".join(_BANNER.sub("", message).replace("^", "").split())[:400]
+    text = " ".join(_BANNER.sub("", message).replace("^", "").split())
+    text = _PLACE.sub("", text)[:400]
     return f"{', '.join(place)} : « {text} »" if place else f"« {text} »"
 
 

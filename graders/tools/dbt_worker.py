@@ -5,7 +5,7 @@ and the project parsed once and not once per command. It is told everything by f
 with files, in an exchange folder:
 
     job.json            how to start: arguments common to all commands, limits, lanes
-    parse/result.json   how parsing ended; the artefacts of dbt lie beside it
+    parse/result.json   how parsing ended, `aside` what was left out; dbt's artefacts lie beside it
     NNN.json            a command: arguments, environment, lane, limits of time and of CPU time
     NNN/result.json     how it ended, one row per node; NNN/running.txt, what it began and ended
     stop                ends it all
@@ -21,6 +21,7 @@ import gc
 import json
 import multiprocessing
 import os
+import re
 import resource
 import signal
 import sys
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 PAUSE = 0.01  # seconds between two looks at the exchange folder
+MOST_ASIDE = 4  # files that dbt cannot read, and that the others are judged without
+ROOTS = ("dbt_project.yml", "profiles.yml", "packages.yml", "dependencies.yml")
+NAMED = re.compile(r"[\w./-]+\.(?:sql|ya?ml|md)\b")
+MACRO = re.compile(r"\{%-?\s*macro\b")
 
 
 def write(path: Path, value: Any) -> None:
@@ -111,6 +116,34 @@ def rows(result: Any) -> list[dict[str, Any]]:
     return found
 
 
+def culprit(project: Path, error: str) -> tuple[Path | None, str]:
+    """Return the file of the project that dbt cannot read, and why, as far as it says so.
+
+    dbt refuses a whole project for one file. Without that file the others can be judged.
+    """
+    files = sorted(p for p in project.rglob("*") if p.suffix in (".sql", ".yml", ".yaml", ".md"))
+    files = [p for p in files if p.is_file() and p.name not in ROOTS]
+    if "codec can't decode" in error:
+        for path in files:
+            try:
+                path.read_text("utf-8")
+            except UnicodeDecodeError as wrong:
+                line = path.read_bytes()[: wrong.start].count(b"\n") + 1
+                where = f"{path.relative_to(project)}, line {line}"
+                return path, f"{where}: ce fichier n'est pas en UTF-8, enregistrez-le en UTF-8"
+        return None, error
+    for name in NAMED.findall(error):
+        found = [p for p in files if p == project / name or str(p).endswith(f"/{name}")]
+        if found:
+            return found[0], error
+    if "close tag for macro" in error:
+        for path in files:
+            text = path.read_text("utf-8", "replace")
+            if len(MACRO.findall(text)) > text.count("endmacro"):
+                return path, f"{path.relative_to(project)}: {error}"
+    return None, error
+
+
 class Runner:
     """One warm dbt: parses once, then runs commands on the same manifest."""
 
@@ -154,8 +187,20 @@ class Runner:
         signal.signal(signal.SIGPROF, late)
         signal.setitimer(signal.ITIMER_PROF, limit)
         answer = self.run("parse", ["deps"])[1] if packages else {"success": True}
+        aside: list[dict[str, str]] = []
         if answer["success"]:
             self.manifest, answer = self.run("parse", ["parse"])
+            first = answer
+            while not answer["success"] and len(aside) < MOST_ASIDE:
+                path, why = culprit(Path(self.job["project"]), answer["error"])
+                if path is None:
+                    break
+                path.unlink()
+                aside.append({"path": str(path.relative_to(self.job["project"])), "error": why})
+                self.manifest, answer = self.run("parse", ["parse"])
+            if not answer["success"]:
+                answer, aside = first, aside[:1]
+        answer["aside"] = aside
         signal.setitimer(signal.ITIMER_PROF, 0)
         write(self.exchange / "parse" / "result.json", answer)
         return bool(answer["success"])

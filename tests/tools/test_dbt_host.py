@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +20,7 @@ from graders import engine
 from graders.errors import ApiError, OutOfBounds
 from graders.model import Stage, Submission, Work
 from graders.stack import sweep
-from graders.tools import dbt, dbt_connect, dbt_session
+from graders.tools import dbt, dbt_connect, dbt_session, dbt_worker
 
 pytest.importorskip("dbt.adapters.duckdb")
 
@@ -38,6 +40,7 @@ MODELS = {
     "staging/stg_commandes": "select * from {{ source('brut', 'commandes') }}",
     "staging/stg_clients": "select *\nform {{ source('brut', 'clients') }}",
     "marts/dim_temps": "select * from read_csv('/etc/passwd', header = false)",
+    "marts/fct_ventes": "select * from {{ ref('fct_vente') }}",
     "marts/dim_clients": "select * from {{ ref('stg_clients') }}",
     "marts/dim_produits": "{{ config(materialized='table') }} with recursive sans_fin as "
     "(select 1 as n union all select n + 1 from sans_fin where n > 0)\n"
@@ -55,6 +58,10 @@ def work(root: Path, make_work: Any) -> Work:
     (root / "rendu/dbt/models/staging/_sources.yml").write_text(SOURCES)
     for name, text in MODELS.items():
         (root / f"rendu/dbt/models/{name}.sql").write_text(text)
+    stained = root / "rendu/dbt/models/staging/stg_commandes.sql"
+    stained.write_bytes(codecs.BOM_UTF8 + stained.read_bytes())
+    latin = root / "rendu/dbt/models/marts/business_metrics.sql"
+    latin.write_bytes("select 1\n-- fidélisés".encode("latin-1"))
     made: Work = make_work(root / "rendu")
     return made
 
@@ -101,6 +108,28 @@ def test_what_is_right_keeps_its_points(findings: dict[str, Any]) -> None:
     assert findings["fautes"].finding.ratio == 0.1
 
 
+def test_what_dbt_cannot_read_is_left_out_and_told(findings: dict[str, Any]) -> None:
+    assert "models/marts/business_metrics.sql, ligne 2 : " in findings["build"].finding.message
+    assert "n'est pas en UTF-8" in findings["business_metrics"].finding.message
+    assert "dbt ne peut pas le lire : models/marts/fct_ventes.sql" in (
+        findings["fct_ventes"].finding.message
+    )
+    assert sorted(findings["session"].aside) == [
+        "models/marts/business_metrics.sql", "models/marts/fct_ventes.sql",
+    ]  # fmt: skip
+
+
+def test_a_macro_that_does_not_end_is_named(tmp_path: Path) -> None:
+    (tmp_path / "macros").mkdir()
+    (tmp_path / "macros/a.sql").write_text("{% macro a() %}1{% endmacro %}")
+    (tmp_path / "macros/b.sql").write_text("{%- macro b() -%}1")
+    error = "Reached EOF without finding a close tag for macro (searched from line 2)"
+    path, why = dbt_worker.culprit(tmp_path, error)
+    assert path == tmp_path / "macros/b.sql"
+    assert why == f"macros/b.sql: {error}"
+    assert dbt_worker.culprit(tmp_path, "autre chose (c.sql)") == (None, "autre chose (c.sql)")
+
+
 def test_a_syntax_error_is_told_with_its_file_and_line(findings: dict[str, Any]) -> None:
     assert "models/staging/stg_clients.sql, ligne 2" in findings["staging"].finding.message
     assert "un modèle qu'il lit n'est pas construit" in findings["dim_clients"].finding.message
@@ -125,11 +154,13 @@ def test_no_criterion_is_an_error(findings: dict[str, Any]) -> None:
 
 def test_a_project_that_does_not_parse(tmp_path: Path, make_work: Any) -> None:
     made = work(tmp_path, make_work)
-    (made.submission.root / "dbt/models/staging/stg_clients.sql").write_text("select\n{{ 1")
+    for name in ("clients", "produits", "details_commandes", "commandes", "de_trop"):
+        broken = made.submission.root / f"dbt/models/staging/stg_{name}.sql"
+        broken.write_text("select\n{{ 1")
     with pytest.raises(ApiError) as error, dbt_connect.connect(made, None, lambda _: None):
         pass
     assert "dbt ne peut pas lire le projet" in str(error.value)
-    assert "models/staging/stg_clients.sql, ligne 2" in str(error.value)
+    assert re.search(r"models/\w+/\w+\.sql, ligne 2 : « \w", str(error.value))
 
 
 def test_endless_jinja_is_stopped_and_nothing_is_left(
