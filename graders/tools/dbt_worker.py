@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+HELD = "result.held"  # an answer that waits for the end of its lane
 PAUSE = 0.01  # seconds between two looks at the exchange folder
 MOST_ASIDE = 4  # files that dbt cannot read, and that the others are judged without
 ROOTS = ("dbt_project.yml", "profiles.yml", "packages.yml", "dependencies.yml")
@@ -97,6 +98,32 @@ def guard_duckdb(folders: list[str]) -> None:
     module = types.ModuleType("bareme_guard")
     module.Plugin = Plugin  # type: ignore[attr-defined]
     sys.modules["bareme_guard"] = module
+
+
+def closed() -> bool:
+    """Close the DuckDB file, which is replaced between two commands; say whether it is closed.
+
+    dbt only forgets its connections: one that an error still refers to would keep the file locked.
+    """
+    if (module := sys.modules.get("dbt.adapters.duckdb.connections")) is None:
+        return True
+    manager = module.DuckDBConnectionManager
+    environment = manager._ENV
+    manager.close_all_connections()
+    if environment is not None:
+        environment.close()
+    if open_databases():
+        gc.collect()
+    return not open_databases()
+
+
+def open_databases() -> list[str]:
+    """Return the DuckDB files that this process has open."""
+    found = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found.append(str(descriptor.readlink()))
+    return [path for path in found if path.endswith((".duckdb", ".duckdb.wal"))]
 
 
 def rows(result: Any) -> list[dict[str, Any]]:
@@ -241,10 +268,11 @@ class Lane:
         command = json.loads((exchange / f"{name}.json").read_text("utf-8"))
         os.environ.update(command.get("env", {}))
         _, answer = self.runner.run(name, command["args"])
-        if manager := sys.modules.get("dbt.adapters.duckdb.connections"):
-            # The database file is replaced between two commands, so it must not stay open.
-            manager.DuckDBConnectionManager.close_all_connections()
-        write(exchange / name / "result.json", answer)
+        if closed():
+            write(exchange / name / "result.json", answer)
+        else:
+            write(exchange / name / HELD, answer)
+            os._exit(0)  # which closes it; the answer is given after that
 
     def give(self, name: str, limit: float, cpu_limit: float) -> None:
         """Hand over a command."""
@@ -258,6 +286,8 @@ class Lane:
             return
         answer = self.runner.exchange / self.name / "result.json"
         dead, _ = os.waitpid(self.pid, os.WNOHANG)
+        if dead and (held := answer.with_name(HELD)).exists():
+            held.replace(answer)
         if answer.exists():
             self.name = ""
         elif dead or time.monotonic() > self.deadline or cpu(self.pid) > self.most_cpu:
