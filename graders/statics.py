@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from graders.model import Finding, Work
+from graders.text import one_line
 
 _WORD = re.compile(r"\w+")
 _HEADING = re.compile(r"^\s{0,3}(?:#{1,6}\s*(?P<hash>.+?)\s*#*|\*\*(?P<bold>[^*]+)\*\*\s*:?)\s*$")
@@ -46,6 +47,9 @@ def answers(work: Work, compute: Callable[[], Mapping[str, Any]]) -> Finding:
     message = f"{right} réponse(s) juste(s) sur {asked}."
     if wrong:
         message += " À revoir : " + " ; ".join(wrong) + "."
+    if unknown := sorted(work.submission.answers.keys() - work.rubric.answers.keys()):
+        names = ", ".join(f"« {one_line(name, 40)} »" for name in unknown[:5])
+        message += f" Clé(s) qui ne répondent à aucune question : {names}."
     return Finding(right / asked, message)
 
 

@@ -43,6 +43,12 @@ def test_each_wrong_or_missing_answer_is_named_and_costs_its_share(
     assert "1234" not in finding.message  # the expected value is not given away
 
 
+def test_a_misspelt_question_is_cited(make_rubric: Any, make_work: Any) -> None:
+    finding = answered(make_rubric, make_work, total=1234.5, combiens=42)
+    assert "« combien » : pas de réponse" in finding.message
+    assert finding.message.endswith("qui ne répondent à aucune question : « combiens ».")
+
+
 @pytest.mark.parametrize("value", [True, "nan", "inf", [], {}, "beaucoup", "1e999"])
 def test_odd_values_are_wrong_and_never_crash(
     make_rubric: Any, make_work: Any, value: object

@@ -163,7 +163,7 @@ def _story(stack: Stack, headline: str, state: ServiceState | None = None) -> st
     states = stack.evidence(15)
     code = state.code if state else next((s.code for s in states if s.over and s.code), 0)
     hint = _HINTS.get(code or 0, "")
-    if state and state.health == "unhealthy":
+    if state and state.health == "unhealthy" and not state.over:
         hint = "la commande du healthcheck échoue : essayez-la par `docker compose exec`."
     elif not hint:
         hint = "lisez les dernières lignes ci-dessus, puis `docker compose up` chez vous."

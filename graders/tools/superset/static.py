@@ -78,7 +78,8 @@ def charts(export: Export) -> tuple[float, list[str]]:
                and any(w in _dimensions(p, viz) for w in words)]  # fmt: skip
         kinds = " ou ".join(target.families)
         if not fit:
-            told.append(f"{target.title} : aucun graphique ({kinds}) sur « {words[0]} »")
+            column = next((c for c in COLUMNS if c.startswith(words[0])), words[0])
+            told.append(f"{target.title} : aucun graphique ({kinds}) sur « {column} »")
         elif target.id in _REVENUE and not any(_is_revenue(p, saved) for p in fit):
             points += 0.5
             told.append(f"{target.title} : la métrique ne somme pas montant_total")
