@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import datetime as dt
 import math
 import re
 import unicodedata
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 from graders.model import Finding, Work
 from graders.text import one_line
 
+SOURCE_CAP = 1 << 20  # bytes of a Python file
 _WORD = re.compile(r"\w+")
 _HEADING = re.compile(r"^\s{0,3}(?:#{1,6}\s*(?P<hash>.+?)\s*#*|\*\*(?P<bold>[^*]+)\*\*\s*:?)\s*$")
 
@@ -116,3 +119,17 @@ def report(work: Work) -> Finding:
         work.rubric.report_headings,
         work.rubric.report_words,
     )
+
+
+def python(path: Path, name: str) -> ast.Module | str:
+    """Return the syntax tree of a Python file, or in French why there is none."""
+    if path.stat().st_size > SOURCE_CAP:
+        return f"{name} : plus de {SOURCE_CAP >> 20} Mio, le fichier n'est pas lu"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes in the student's texts
+            return ast.parse(path.read_bytes(), name)
+    except SyntaxError as error:
+        return f"{name}:{error.lineno or 1} : erreur de syntaxe Python ({error.msg})"
+    except (ValueError, RecursionError, MemoryError):
+        return f"{name}:1 : illisible (octets nuls, ou imbrication trop profonde)"

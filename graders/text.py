@@ -11,6 +11,7 @@ import hashlib
 import math
 import re
 import unicodedata
+from collections.abc import Sequence
 
 LIMIT = 2000  # characters of a field
 LINE = 200  # characters of a name or a title
@@ -40,6 +41,12 @@ def one_line(value: object, limit: int = LINE) -> str:
     """Return `value` cleaned, on one line, with single spaces."""
     text = " ".join(clean(value, limit * 4).split())
     return text if len(text) <= limit else text[: limit - 1].rstrip() + CUT
+
+
+def sentence(parts: Sequence[str]) -> str:
+    """Join remarks into one French sentence; nothing where there is none."""
+    told = " ; ".join(part.removesuffix(".") for part in parts if part)
+    return f"{told[:1].upper()}{told[1:]}." if told else ""
 
 
 def inert(text: str) -> str:

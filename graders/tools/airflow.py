@@ -14,8 +14,9 @@ from graders.clients.airflow_rows import ImportFailure
 from graders.errors import ApiError
 from graders.model import Finding, Work
 from graders.suite import Suite, expect
+from graders.text import sentence
 from graders.tools import airflow_local, airflow_roles, airflow_source
-from graders.tools.airflow_judge import changes, exactly, sentence, spoiled, unread
+from graders.tools.airflow_judge import changes, exactly, spoiled, unread
 from graders.tools.airflow_session import Session, connect
 
 RETRY_DELAY = 30.0  # seconds: the statement's maximum, so that nobody waits for five minutes

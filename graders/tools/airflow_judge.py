@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from graders.model import Finding
+from graders.text import sentence
 from graders.tools.airflow_session import Seen, Session
 from graders.tools.airflow_warehouse import COLUMNS, Contents, Row
 
@@ -73,12 +74,6 @@ def exactly(session: Session, table: Contents, rows: Sequence[Row], seen: Seen) 
     message += f" {sentence(worse)}"
     ratio = 0.0 if worse else 1 - len(left) / len(dirt)
     return Finding(ratio, message.strip(), f"{len(rows)} lignes", f"{len(wanted)} lignes")
-
-
-def sentence(parts: Sequence[str]) -> str:
-    """Join complaints into one sentence; nothing where there is none."""
-    text = " ; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def _not_positive(row: Row) -> bool:

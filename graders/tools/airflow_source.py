@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from graders import statics
 from graders.statics import fold
 
-FILE_CAP = 1 << 20  # bytes
 FILES_CAP = 200
 _STANDARD = "airflow.providers.standard"
 
@@ -133,7 +132,7 @@ def read(folder: Path) -> Sources:
     for path in paths[:FILES_CAP]:
         name = path.relative_to(folder.parent).as_posix()
         files.append(name)
-        tree = parse(path, name)
+        tree = statics.python(path, name)
         if isinstance(tree, str):
             broken.append(tree)
         else:
@@ -142,20 +141,6 @@ def read(folder: Path) -> Sources:
     if len(paths) > FILES_CAP:
         broken.append(f"{folder.name} : plus de {FILES_CAP} fichiers, les suivants ne sont pas lus")
     return Sources(tuple(files), tuple(dags), tuple(habits), tuple(broken))
-
-
-def parse(path: Path, name: str) -> ast.Module | str:
-    """Return the syntax tree of a file, or in French why there is none."""
-    if path.stat().st_size > FILE_CAP:
-        return f"{name} : plus de {FILE_CAP >> 20} Mio, le fichier n'est pas lu"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of escapes in the student's texts
-            return ast.parse(path.read_bytes(), name)
-    except SyntaxError as error:
-        return f"{name}:{error.lineno or 1} : erreur de syntaxe Python ({error.msg})"
-    except (ValueError, RecursionError, MemoryError):
-        return f"{name}:1 : illisible (octets nuls, ou imbrication trop profonde)"
 
 
 def definitions(tree: ast.Module) -> Iterator[str]:

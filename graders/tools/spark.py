@@ -11,7 +11,7 @@ from graders import statics
 from graders.clients.spark import DRIVER
 from graders.model import Finding, Work
 from graders.suite import Suite, expect
-from graders.text import number, one_line
+from graders.text import number, one_line, sentence
 from graders.tools import spark_roles
 from graders.tools.spark_session import ROWS, Seen, Session, answers, connect, story, write_data
 
@@ -32,9 +32,15 @@ suite = Suite("04_spark", connect, write_data, embedded=_pyspark())
 def structure(work: Work) -> Finding:
     """The stack is a cluster with a service that submits, and job.py is there."""
     complaints = spark_roles.complaints(work.submission.root)
-    if not (work.submission.root / "job.py").is_file():
-        complaints.append("job.py est absent")
-    return expect(not complaints, " ; ".join(complaints) or "Un master, un worker, un job.")
+    job = work.submission.root / "job.py"
+    if not job.is_file():
+        complaints.append("le fichier job.py est absent")
+    if complaints:
+        return Finding(0.0, sentence(complaints))
+    # What does not parse is a job all the same: it costs the criteria of what it then doesn't do.
+    tree = statics.python(job, job.name)
+    broken = f" Mais il ne démarrera pas : {tree}." if isinstance(tree, str) else ""
+    return Finding(1.0, f"Un master, un worker, un job.{broken}")
 
 
 @suite.static()
@@ -96,6 +102,8 @@ def _elsewhere(seen: Seen) -> str:
     there, log = seen.ended.applications, seen.log
     if there is None:
         return LOCAL_MODE
+    if not there and seen.ended.code:
+        return "Aucune application n'a été soumise au master : le job a échoué avant."
     if not there:
         return (
             "Aucune application n'a été soumise au master : le job a tourné en mode local, ou "

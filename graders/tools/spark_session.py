@@ -115,6 +115,8 @@ class Session:
             # Of several, the master's application; a forged log beside it changes nothing.
             known = [a for a in logs if a in (ended.applications or ())]
             name = next(iter(known or sorted(logs)), "")
+            if not name and ended.code:
+                return None, "Le job a échoué avant d'écrire son journal d'événements."
             if not name:
                 return None, (
                     "Aucun journal d'événements sous resultats : lancez spark-submit avec --conf "

@@ -153,6 +153,8 @@ def test_a_job_that_never_ends_is_told_so(opened: Open) -> None:
     ("events", "ended", "message"),
     [
         (None, {"applications": {}}, "Aucune application n'a été soumise au master"),
+        (None, {"applications": {}, "code": 1}, "le job a échoué avant"),
+        ([], {"code": 1}, "Le job a échoué avant d'écrire son journal"),
         (None, {"applications": {"app-9": "FINISHED"}}, "que le master ne connaît pas"),
         (None, {"applications": None}, "Non vérifié ici"),
         ([], {}, "Aucun journal d'événements"),
@@ -232,6 +234,18 @@ def test_a_stack_that_is_no_cluster_is_told_why(services: dict[str, Any], messag
 def test_the_starter_lacks_its_worker_alone(work: Work) -> None:
     assert spark_roles.complaints(work.submission.root) == ["il manque un worker"]
     assert spark.structure(work).ratio == 0.0
+
+
+def test_a_job_that_does_not_parse_is_told_before_it_runs(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark_roles, "complaints", lambda _: [])
+    (work.submission.root / "job.py").write_text("x = 1\nprint 'fini'\n", "utf-8")
+    found = spark.structure(work)
+    assert found.ratio == 1.0  # the criteria of what it does not do are lost, and no other
+    assert "job.py:2 : erreur de syntaxe Python" in found.message
+    (work.submission.root / "job.py").unlink()
+    assert "est absent" in spark.structure(work).message
 
 
 def test_a_profile_and_a_broken_file_are_told(work: Work) -> None:

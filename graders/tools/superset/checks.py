@@ -12,6 +12,7 @@ from graders import statics
 from graders.model import Finding, Work
 from graders.statics import fold
 from graders.suite import Suite
+from graders.text import sentence
 from graders.tools.superset import export as exports
 from graders.tools.superset import findings, static
 from graders.tools.superset.board import Board, board
@@ -40,7 +41,7 @@ def export(work: Work) -> Finding:
         return Finding(0.0, f"Aucun export de Superset dans le rendu. {HOW}")
     told = [*found.problems, *found.notices]
     if found.form not in ("zip", "folder"):
-        return Finding(0.25 if found.dashboard else 0.0, findings.sentence(told), found.where)
+        return Finding(0.25 if found.dashboard else 0.0, sentence(told), found.where)
     counts = {kind: len(found.all(kind)) for kind in exports.KINDS}
     lacking = [kind for kind, count in counts.items() if not count]
     if lacking:
@@ -49,21 +50,21 @@ def export(work: Work) -> Finding:
     if (found.problems or found.form == "folder") and ratio:
         ratio *= 0.5
     seen = f"{found.where} : " + ", ".join(f"{n} {kind}" for kind, n in counts.items())
-    return Finding(ratio, findings.sentence(told), seen)
+    return Finding(ratio, sentence(told), seen)
 
 
 @suite.static()
 def jeu_de_donnees(work: Work) -> Finding:
     """The dataset has the columns of the sales, and `date` is temporal."""
     ratio, told = static.dataset(_export(work))
-    return Finding(min(1.0, round(ratio, 3)), findings.sentence(told))
+    return Finding(min(1.0, round(ratio, 3)), sentence(told))
 
 
 @suite.static()
 def graphiques(work: Work) -> Finding:
     """The asked charts are in the export, by type, columns and metric."""
     ratio, told = static.charts(_export(work))
-    return Finding(ratio, findings.sentence(told))
+    return Finding(ratio, sentence(told))
 
 
 @suite.static()
@@ -82,7 +83,7 @@ def mise_en_page(work: Work) -> Finding:
         told.append(f"{len(named)} section(s) avec un titre (Header) ou un onglet, suivi(e)s de "
                     f"graphiques, au lieu de {static.SECTIONS}")  # fmt: skip
     ratio = 0.4 * titled + 0.6 * min(1.0, len(named) / static.SECTIONS)
-    return Finding(min(1.0, ratio), findings.sentence(told), " ; ".join(named))
+    return Finding(min(1.0, ratio), sentence(told), " ; ".join(named))
 
 
 @suite.static()
@@ -92,7 +93,7 @@ def filtres(work: Work) -> Finding:
     if not shown.charts:
         return Finding(0.0, "Aucun graphique dans un tableau de bord : rien à filtrer.")
     ratio, told = static.filters(shown)
-    return Finding(ratio, findings.sentence(told), ", ".join(f.name for f in shown.filters))
+    return Finding(ratio, sentence(told), ", ".join(f.name for f in shown.filters))
 
 
 @suite.static()

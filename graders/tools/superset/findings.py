@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graders.model import Finding, Plot
+from graders.text import sentence
 from graders.tools.superset.judges import Seen
 from graders.tools.superset.match import BY_ID
 from graders.tools.superset.session import Session
@@ -74,9 +75,3 @@ def import_hint(session: Session) -> str:
         return ("Écrivez PREVENT_UNSAFE_DB_CONNECTIONS = False dans superset_config.py, monté dans "
                 "/app/pythonpath.")  # fmt: skip
     return ""
-
-
-def sentence(parts: Sequence[str]) -> str:
-    """Join remarks into one French sentence."""
-    told = " ; ".join(part.removesuffix(".") for part in parts if part)
-    return f"{told[:1].upper()}{told[1:]}." if told else ""
