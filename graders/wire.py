@@ -145,7 +145,9 @@ def _raise_for_door(method: str, url: str, response: requests.Response) -> None:
     error = status.partition("=")[2]
     if error in _PROXY:
         port = urlsplit(url).port or 80
-        kind = Unreachable if error.startswith("connection") else ApiError
+        # A loaded engine's resolver fails for a moment: a name is asked for again, like a port.
+        again = error.startswith("connection") or error == "dns_error"
+        kind = Unreachable if again else ApiError
         raise kind(f"{place(method, url)} : port {port}, {_PROXY[error]}.")
     if error == "http_response_timeout":
         raise requests.Timeout
