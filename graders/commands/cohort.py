@@ -12,7 +12,9 @@ from graders.commands.shared import (
     CODES,
     FOLDER,
     OUT,
+    How,
     graded,
+    key_of,
     leave,
     marks_of,
     options_of,
@@ -36,12 +38,7 @@ if TYPE_CHECKING:
 def batch(
     root: Path,
     out: Path,
-    runtime: str,
-    static: bool,
-    trust: bool,
-    marks: Path | None,
-    key_file: Path | None,
-    engine_runtime: str,
+    how: How,
     jobs: int | None,
     timeout: int,
 ) -> None:
@@ -56,11 +53,11 @@ def batch(
     for told in batches.overlooked(root):
         click.echo(f"Laissé de côté : {told}", err=True)
     writable(out)
-    flags = _flags(runtime, static, trust, marks, key_file, engine_runtime)
-    if marks:
-        absent = sorted(marks_of(marks).keys() - {target.team for target in todo})
-        if absent:
-            click.echo(f"{marks} : équipes sans rendu : {', '.join(absent)}", err=True)
+    if how.key_file:
+        key_of(how.key_file)  # one bad key, one message, before two hundred processes
+    marked = marks_of(how.marks).keys() if how.marks else set()
+    if absent := sorted(marked - {target.team for target in todo}):
+        click.echo(f"{how.marks} : équipes sans rendu : {', '.join(absent)}", err=True)
     console = Console(stderr=True)
     with Progress(
         "{task.description}",
@@ -78,7 +75,7 @@ def batch(
         ended = batches.run(
             todo,
             out.resolve(),
-            flags,
+            how.flags(),
             jobs=jobs or batches.workers(),
             timeout=timeout,
             on_done=on_done,
@@ -88,23 +85,6 @@ def batch(
     again = sum(r.outcome.value == "to_regrade" for r in rows)
     click.echo(f"{len(rows)} rendus, dont {again} à recorriger : {out / 'grades.csv'}")
     sys.exit(batches.OURS if any(d.code == batches.OURS for d in ended) else batches.GRADED)
-
-
-def _flags(
-    runtime: str,
-    static: bool,
-    trust: bool,
-    marks: Path | None,
-    key_file: Path | None,
-    engine_runtime: str,
-) -> list[str]:
-    """Return the options that each submission's own process is given."""
-    flags = ["--runtime", runtime]
-    flags += [f for f, on in (("--static", static), ("--trust", trust)) if on]
-    flags += ["--marks", str(marks.resolve())] if marks else []
-    flags += ["--key-file", str(key_file.resolve())] if key_file else []
-    flags += ["--engine-runtime", engine_runtime] if engine_runtime else []
-    return flags
 
 
 def _line(done: Done) -> str:
@@ -129,12 +109,7 @@ def pr(
     head: str,
     out: Path,
     repo: Path,
-    runtime: str,
-    static: bool,
-    trust: bool,
-    marks: Path | None,
-    key_file: Path | None,
-    engine_runtime: str,
+    how: How,
 ) -> None:
     """Corrige ce qu'une pull request change, avec le barème et les correcteurs de la base."""
     from graders import course, pullrequest, reports
@@ -147,15 +122,7 @@ def pr(
         reports.write_text(out / "resume.md", text)
 
     def one(change: Change, exercise: str) -> Report:
-        options = options_of(
-            exercise,
-            "static" if static else runtime,
-            trust=trust,
-            team=change.team,
-            marks=marks,
-            key_file=key_file,
-            engine_runtime=engine_runtime,
-        )
+        options = options_of(exercise, change.team, how)
         return _graded(repo.resolve(), change, exercise, options)
 
     try:

@@ -10,14 +10,13 @@ from graders.commands.shared import (
     FOLDER,
     OUT,
     RUNTIMES,
+    How,
     graded,
     leave,
     options_of,
     shared,
     writable,
 )  # fmt: skip
-
-SEED = click.IntRange(0, 2**63 - 1)
 
 
 @click.command()
@@ -32,12 +31,7 @@ SEED = click.IntRange(0, 2**63 - 1)
 @click.option("--json", "as_json", is_flag=True, help="Écrit le rapport JSON sur la sortie.")
 def grade(
     paths: tuple[Path, ...],
-    runtime: str,
-    static: bool,
-    trust: bool,
-    marks: Path | None,
-    key_file: Path | None,
-    engine_runtime: str,
+    how: How,
     exercise: str | None,
     team: str | None,
     replay: int | None,
@@ -57,15 +51,7 @@ def grade(
     reports = []
     for target in found:
         options = options_of(
-            target.exercise,
-            "static" if static else runtime,
-            trust=trust,
-            team=team or target.team,
-            marks=marks,
-            key_file=key_file,
-            engine_runtime=engine_runtime,
-            replay=replay,
-            quiet=as_json,
+            target.exercise, team or target.team, how, replay=replay, quiet=as_json
         )
         reports.append(graded(target.folder, target.exercise, options, out, as_json, False))
     leave(reports)
@@ -83,14 +69,14 @@ def check(what: str, team: str | None, runtime: str, static: bool, out: Path) ->
     from graders.errors import MachineError
 
     folder, exercise = _own(what, team)
-    wanted = "static" if static else runtime
+    team = team or folder.parent.name
     try:
-        options = options_of(exercise, wanted, trust=True, team=team or folder.parent.name)
+        options = options_of(exercise, team, How(runtime, static=static, trust=True))
     except MachineError as error:
         if tools.suite(exercise).embedded or runtime == "docker":
             raise
         click.echo(f"{error}\nSeuls les fichiers sont vérifiés.", err=True)
-        options = options_of(exercise, "static", trust=True, team=team or folder.parent.name)
+        options = options_of(exercise, team, How(static=True))
     writable(out)
     click.echo(f"Vérification de {folder} ({course.exercise(exercise).name})", err=True)
     leave([graded(folder, exercise, options, out, False, True)])

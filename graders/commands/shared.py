@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -22,8 +25,36 @@ LEAST_KEY = 16  # bytes
 CODES = {"graded": 0, "refused": 1, "to_regrade": 2}
 
 
+@dataclass(frozen=True, slots=True)
+class How:
+    """The options that `grade`, `batch` and `pr` share, as they were typed."""
+
+    runtime: str = "auto"
+    static: bool = False
+    trust: bool = False
+    marks: Path | None = None
+    key_file: Path | None = None
+    engine_runtime: str = ""
+
+    def flags(self) -> list[str]:
+        """Return them as words of a command line, for each submission's own process."""
+        flags = ["--runtime", self.runtime]
+        flags += [f for f, on in (("--static", self.static), ("--trust", self.trust)) if on]
+        flags += ["--marks", str(self.marks.resolve())] if self.marks else []
+        flags += ["--key-file", str(self.key_file.resolve())] if self.key_file else []
+        flags += ["--engine-runtime", self.engine_runtime] if self.engine_runtime else []
+        return flags
+
+
 def shared(function: F) -> F:
-    """Add the options that `grade` and `batch` share."""
+    """Add the options of `How`, and hand them over as one."""
+
+    @functools.wraps(function)
+    def gathered(**options: Any) -> Any:
+        how = How(**{f.name: options.pop(f.name) for f in dataclasses.fields(How)})
+        return function(how=how, **options)
+
+    command: Any = gathered
     for option in (
         click.option("--runtime", type=RUNTIMES, default="auto", help="Docker ou dbt embarqué."),
         click.option("--static", is_flag=True, help="Ne vérifie que les fichiers."),
@@ -38,42 +69,35 @@ def shared(function: F) -> F:
             "--key-file", type=FILE, help="Clé secrète d'où dérivent les graines cachées."
         ),
     ):
-        function = option(function)
-    return function
+        command = option(command)
+    return cast("F", command)
 
 
 def options_of(
-    exercise: str,
-    runtime: str,
-    *,
-    trust: bool,
-    team: str,
-    marks: Path | None = None,
-    key_file: Path | None = None,
-    engine_runtime: str = "",
-    replay: int | None = None,
-    quiet: bool = False,
+    exercise: str, team: str, how: How, *, replay: int | None = None, quiet: bool = False
 ) -> Options:
     """Return a grading's options; UsageError or MachineError where the runtime can't be had."""
     from graders import pipeline, tools
 
-    chosen = pipeline.choose(runtime, tools.suite(exercise), trusted=trust)
+    wanted = "static" if how.static else how.runtime
+    chosen = pipeline.choose(wanted, tools.suite(exercise), trusted=how.trust)
     if chosen == "embedded":
         _no_password_in_sight()
         click.echo(
             "Sans Docker : le code du rendu tourne sur cette machine, sans isolement.", err=True
         )
-    if engine_runtime and chosen == "docker":
+    if how.engine_runtime and chosen == "docker":
         from graders.stack import engine
 
-        engine.check_runtime(engine_runtime)
+        engine.check_runtime(how.engine_runtime)
+    marks = marks_of(how.marks) if how.marks else {}
     return pipeline.Options(
         runtime=chosen,
         team=team,
-        key=_key(key_file) if key_file else None,
+        key=key_of(how.key_file) if how.key_file else None,
         replay=replay,
-        marks=marks_of(marks).get(team, {}).get(exercise, {}) if marks else {},
-        engine_runtime=engine_runtime,
+        marks=marks.get(team, {}).get(exercise, {}),
+        engine_runtime=how.engine_runtime,
         say=(lambda _: None) if quiet else _say,
     )
 
@@ -100,7 +124,7 @@ def _no_password_in_sight() -> None:
         )
 
 
-def _key(path: Path) -> bytes:
+def key_of(path: Path) -> bytes:
     """Return the key; UsageError where it is one that can be guessed."""
     from graders.errors import UsageError
 
