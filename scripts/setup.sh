@@ -19,5 +19,6 @@ fi
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 echo "Installing into $venv (a minute or two the first time)..." >&2
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check uv
+export UV_SYSTEM_CERTS=1 # as pip does: a university's proxy may sign with its own authority
 "$venv/bin/uv" pip install --quiet --compile-bytecode --python "$venv/bin/python" -r requirements.lock
 "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps -e .
